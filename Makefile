@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+#
+# make            build/loiter          make demo    the patient, shown by loiter (root)
+# make test       every test (root)     make lint    format, tidy, cppcheck, walls between the rooms
+# make bench      measured claims       make deps    install what is needed (apt or dnf; root)
+# make install    PREFIX, DESTDIR       make clean
+#
+# V=1 shows the commands; SAN=address,undefined builds with sanitizers, in a directory of its own.
+
+V ?= 0
+SAN ?=
+CC ?= cc
+CLANG ?= $(firstword $(shell command -v clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14 2>/dev/null) clang)
+BPFTOOL ?= $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool 2>/dev/null) bpftool)
+PREFIX ?= /usr/local
+DESTDIR ?=
+ARCH := $(shell uname -m)
+
+comma := ,
+ifneq ($(SAN),)
+B ?= build/san-$(subst $(comma),-,$(SAN))
+SANFLAGS := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+B ?= build
+endif
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-8s %s\n' "$(1)" "$(2)"
+endif
+
+CFLAGS ?= -O2 -g
+STD := -std=gnu11 -D_GNU_SOURCE
+WARN := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wvla -Wformat=2
+INC := -Iuser -I. -I$(B)
+ALL_CFLAGS = $(STD) $(WARN) $(INC) $(SANFLAGS) $(CFLAGS)
+LIBS := -lbpf -ldw -lelf -ljansson -liberty -lz
+BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(ARCH)))
+# The loop latch that clang places by default is refused by kernels before 6.12.
+BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -Wall -Wextra \
+	-mllvm -disable-block-placement -I. -isystem vmlinux/$(ARCH)
+
+VERSION := 0.1
+
+LIB_SRC := $(sort $(filter-out user/cli/main.c,$(wildcard user/*/*.c)))
+LIB_OBJ := $(LIB_SRC:user/%.c=$(B)/user/%.o)
+BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
+BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
+SKEL := $(B)/loiter.skel.h
+
+.PHONY: all
+all: $(B)/loiter
+
+$(B)/loiter: $(B)/user/cli/main.o $(B)/libloiter.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libloiter.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/user/%.o: user/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DLOITER_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/loiter.bpf.o: $(BPF_OBJ)
+	$(call say,BPFLINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(SKEL): $(B)/loiter.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name loiter_bpf > $@.tmp && mv $@.tmp $@
+
+# The one file that includes the skeleton; later builds learn it from the .d file.
+$(B)/user/capture/loader.o: $(SKEL)
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+-include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(B)/user/cli/main.d

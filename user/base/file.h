@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Whole-file reads with a bound, and output files that appear whole or not at all. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Appends all of @path (or of @fd) to @buf, up to the buffer's own maximum.
+ * Returns 0 or -errno; -E2BIG when the file is larger (what fitted is kept). Never follows a FIFO:
+ * the open is non-blocking. */
+int file_read(const char *path, struct buf *buf);
+int file_read_fd(int fd, struct buf *buf);
+
+/* A file that is written under a temporary name in its own directory and renamed when it is
+ * complete; "-" or NULL as the path stands for standard output. */
+struct outfile {
+	FILE *stream; /* to write to */
+	char *path;	 /* NULL for standard output */
+	char *temp_path; /* NULL for standard output, and for what is not a regular file */
+};
+
+/* Opens @path for writing. Returns 0 or -errno with @err set. */
+int outfile_open(struct outfile *out, const char *path, struct err *err);
+
+/* Flushes, checks every earlier write, and gives the file its name.
+ * Returns 0 or -errno with @err set, and then no file is left (-EPIPE: the reader of standard
+ * output went away). Releases @out either way. */
+int outfile_commit(struct outfile *out, struct err *err);
+
+/* Drops the file; nothing is left. Takes an @out that was committed or never opened (zeroed). */
+void outfile_discard(struct outfile *out);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * Everything that loiter can fail to see has a name and a counter here. A report prints each that
+ * is not zero; docs/LIMITS.md explains them. Values are stored in captures: never renumbered.
+ */
+#ifndef MODEL_LOSS_H
+#define MODEL_LOSS_H
+
+#include <stdint.h>
+
+enum loss {
+	LOSS_THREADS_EXITED,	   /* ended while the snapshot was taken: not in the report */
+	LOSS_THREADS_RACED,	   /* ran in every pass and in no sample: no stack */
+	LOSS_THREADS_OVER_MAX,	   /* beyond the maximum of threads */
+	LOSS_RECORDS_BAD,	   /* records from the kernel that failed validation */
+	LOSS_SAMPLES_DROPPED,	   /* ring buffer full */
+	LOSS_STACKS_UNREADABLE,	   /* the stack's memory could not be read */
+	LOSS_STACKS_NO_RULE,	   /* stopped at a pc in no known mapping */
+	LOSS_STACKS_BAD_FRAME,	   /* stopped at a frame that contradicts itself */
+	LOSS_STACKS_TOO_DEEP,	   /* more frames than are kept */
+	LOSS_STACKS_COPY_SHORT,	   /* a sample's stack copy ended before the stack did */
+	LOSS_STACKS_COMPAT,	   /* 32-bit code, which is not walked */
+	LOSS_STACKS_OVER_MAX,	   /* beyond the maximum of distinct stacks or frames */
+	LOSS_STACKS_GUESSED,	   /* a frame without call frame information: by frame pointer */
+	LOSS_MODULES_UNREADABLE,   /* an ELF file of the target could not be read */
+	LOSS_MODULES_CHANGED,	   /* the file on disk is not the one that is mapped */
+	LOSS_SYMBOLS_UNREADABLE,   /* symbol or line tables that could not be read */
+	LOSS_KSTACKS_MISSING,	   /* kernel stacks asked for and not had */
+	LOSS_AGES_UNCALIBRATED,	   /* ages without a clock calibration: may be some ms off */
+	LOSS_PROCESSES_UNREADABLE, /* processes whose maps could not be read */
+	LOSS_STRINGS_OVER_MAX,	   /* names beyond the maximum */
+	LOSS_OBJECTS_UNREADABLE,   /* what a thread waits for could not be read */
+	LOSS_CNT,
+};
+
+/* Returns the stable snake_case name of @loss, as in the JSON report. */
+const char *loss_name(enum loss loss);
+
+/* Returns one phrase that says what was lost, for "N <phrase>". */
+const char *loss_text(enum loss loss);
+
+#endif

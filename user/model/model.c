@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "model/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void model_init(struct model *model)
+{
+	*model = (struct model){ 0 };
+	strpool_init(&model->strings);
+	vec_init(&model->processes, sizeof(struct model_process), MODEL_THREAD_MAX);
+	vec_init(&model->threads, sizeof(struct model_thread), MODEL_THREAD_MAX);
+	vec_init(&model->stacks, sizeof(struct model_stack), MODEL_THREAD_MAX);
+	vec_init(&model->stack_locs, sizeof(uint32_t), MODEL_LOC_MAX);
+	vec_init(&model->locs, sizeof(struct model_loc), MODEL_LOC_MAX);
+	vec_init(&model->frames, sizeof(struct model_frame), MODEL_LOC_MAX);
+	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
+	table_init(&model->stack_by_hash, MODEL_THREAD_MAX);
+}
+
+void model_release(struct model *model)
+{
+	strpool_release(&model->strings);
+	vec_release(&model->processes);
+	vec_release(&model->threads);
+	vec_release(&model->stacks);
+	vec_release(&model->stack_locs);
+	vec_release(&model->locs);
+	vec_release(&model->frames);
+	table_release(&model->loc_by_pc);
+	table_release(&model->stack_by_hash);
+}
+
+uint32_t model_add_process(struct model *model, uint32_t tgid, uint64_t start_ns)
+{
+	struct model_process *process = vec_push(&model->processes);
+
+	if (!process)
+		return MODEL_NONE;
+	process->tgid = tgid;
+	process->start_ns = start_ns;
+	return model->processes.len - 1;
+}
+
+struct model_thread *model_add_thread(struct model *model, uint32_t process, uint32_t tid)
+{
+	struct model_thread *thread = vec_push(&model->threads);
+
+	if (!thread) {
+		model->losses[LOSS_THREADS_OVER_MAX]++;
+		return NULL;
+	}
+	thread->process = process;
+	thread->tid = tid;
+	thread->stack = thread->kstack = MODEL_NONE;
+	return thread;
+}
+
+uint32_t model_intern_loc(struct model *model, uint32_t process, uint64_t pc, bool exact)
+{
+	uint64_t hash = hash_mix(hash_mix(process, pc), exact);
+	struct model_loc *loc;
+	uint32_t idx;
+
+	for (; table_find(&model->loc_by_pc, hash, &idx); hash++) {
+		loc = model_loc(model, idx);
+		if (loc->pc == pc && loc->process == process && loc->exact == exact)
+			return idx;
+	}
+	idx = model->locs.len;
+	loc = vec_push(&model->locs);
+	if (!loc)
+		return MODEL_NONE;
+	*loc = (struct model_loc){ .pc = pc, .process = process, .exact = exact };
+	if (table_put(&model->loc_by_pc, hash, idx)) {
+		model->locs.len--;
+		return MODEL_NONE;
+	}
+	return idx;
+}
+
+static bool stack_equals(const struct model *model, const struct model_stack *stack,
+			 const uint32_t *locs, const struct model_stack *wanted)
+{
+	return stack->loc_cnt == wanted->loc_cnt && stack->quality == wanted->quality &&
+	       stack->end == wanted->end && stack->guessed_idx == wanted->guessed_idx &&
+	       !memcmp(vec_at(&model->stack_locs, stack->first_loc), locs,
+		       wanted->loc_cnt * sizeof(locs[0]));
+}
+
+uint32_t model_intern_stack(struct model *model, const uint32_t *locs, uint32_t loc_cnt,
+			    enum stack_quality quality, enum stack_end end, uint16_t guessed_idx)
+{
+	struct model_stack wanted = { .first_loc = model->stack_locs.len,
+				      .loc_cnt = loc_cnt,
+				      .quality = (uint8_t)quality,
+				      .end = (uint8_t)end,
+				      .guessed_idx = guessed_idx };
+	uint64_t hash = hash_mix(hash_mix(loc_cnt, quality), hash_mix(end, guessed_idx));
+	struct model_stack *stack;
+	uint32_t idx;
+
+	for (uint32_t i = 0; i < loc_cnt; i++)
+		hash = hash_mix(hash, locs[i]);
+	for (; table_find(&model->stack_by_hash, hash, &idx); hash++)
+		if (stack_equals(model, model_stack(model, idx), locs, &wanted))
+			return idx;
+
+	idx = model->stacks.len;
+	if (vec_append(&model->stack_locs, locs, loc_cnt))
+		goto lost;
+	stack = vec_push(&model->stacks);
+	if (!stack)
+		goto lost_locs;
+	*stack = wanted;
+	if (table_put(&model->stack_by_hash, hash, idx))
+		goto lost_stack;
+	return idx;
+
+lost_stack:
+	model->stacks.len--;
+lost_locs:
+	model->stack_locs.len -= loc_cnt;
+lost:
+	model->losses[LOSS_STACKS_OVER_MAX]++;
+	return MODEL_NONE;
+}
+
+int model_set_loc_frames(struct model *model, uint32_t loc_idx, const struct model_frame *frames,
+			 uint32_t cnt)
+{
+	struct model_loc *loc = model_loc(model, loc_idx);
+	uint32_t first = model->frames.len;
+	int err = vec_append(&model->frames, frames, cnt);
+
+	if (err)
+		return err;
+	loc->first_frame = first;
+	loc->frame_cnt = cnt;
+	return 0;
+}
+
+static int compare_process_refs(const void *a, const void *b)
+{
+	const struct model_process *x = *(const struct model_process *const *)a;
+	const struct model_process *y = *(const struct model_process *const *)b;
+
+	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
+}
+
+static int compare_threads(const void *a, const void *b)
+{
+	const struct model_thread *x = a, *y = b;
+
+	if (x->process != y->process)
+		return x->process < y->process ? -1 : 1;
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* Puts the processes in order and renumbers every reference to them. */
+static int sort_processes(struct model *model)
+{
+	uint32_t cnt = model->processes.len;
+	struct model_process *processes = model->processes.data;
+	struct model_process **refs = calloc(cnt, sizeof(*refs));
+	struct model_process *sorted = calloc(cnt, sizeof(*sorted));
+	uint32_t *new_idx = calloc(cnt, sizeof(*new_idx));
+	int err = -ENOMEM;
+
+	if (!refs || !sorted || !new_idx)
+		goto out;
+	for (uint32_t i = 0; i < cnt; i++)
+		refs[i] = &processes[i];
+	qsort(refs, cnt, sizeof(refs[0]), compare_process_refs);
+	for (uint32_t i = 0; i < cnt; i++) {
+		new_idx[refs[i] - processes] = i;
+		sorted[i] = *refs[i];
+	}
+	memcpy(processes, sorted, cnt * sizeof(*sorted));
+	for (uint32_t i = 0; i < model->threads.len; i++)
+		model_thread(model, i)->process = new_idx[model_thread(model, i)->process];
+	for (uint32_t i = 0; i < model->locs.len; i++)
+		if (model_loc(model, i)->process != MODEL_NONE)
+			model_loc(model, i)->process = new_idx[model_loc(model, i)->process];
+	err = 0;
+out:
+	free(refs);
+	free(sorted);
+	free(new_idx);
+	return err;
+}
+
+int model_sort(struct model *model)
+{
+	int err = model->processes.len ? sort_processes(model) : 0;
+
+	if (err)
+		return err;
+	/* The index by pc holds process numbers; it is not used after building. */
+	table_release(&model->loc_by_pc);
+	if (model->threads.len)
+		qsort(model->threads.data, model->threads.len, sizeof(struct model_thread),
+		      compare_threads);
+	for (uint32_t i = 0; i < model->processes.len; i++)
+		model_process(model, i)->thread_cnt = 0;
+	for (uint32_t i = 0; i < model->threads.len; i++) {
+		struct model_process *process =
+			model_process(model, model_thread(model, i)->process);
+
+		if (!process->thread_cnt++)
+			process->first_thread = i;
+	}
+	return 0;
+}

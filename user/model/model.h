@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * What loiter knows after looking: processes, threads, stacks, frames, losses. Pure data: no I/O,
+ * no clock. Every report is a function of it, and a capture file is its encoding.
+ *
+ *   process 1--n thread --> stack --n--> loc --n--> frame
+ *
+ * A loc is one pc of one process; its frames are the functions there, inlined ones first. A stack
+ * is a run of locs, leaf first, shared by all threads of a process that have it. Everything refers
+ * by index, MODEL_NONE where there is nothing; strings are ids of .strings, 0 where there is none.
+ *
+ *   life cycle  model_init, model_release
+ *   building    model_add_process, model_add_thread, model_intern_loc, model_intern_stack,
+ *               model_set_loc_frames, model_sort
+ *   queries     model_process, model_thread, model_stack, model_stack_loc, model_loc_frames,
+ *               model_str
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strpool.h"
+#include "base/table.h"
+#include "base/vec.h"
+#include "model/loss.h"
+#include "model/wait.h"
+
+#define MODEL_NONE UINT32_MAX
+#define MODEL_STACK_MAX 512 /* locs in a stack */
+#define MODEL_THREAD_MAX (1u << 20)
+#define MODEL_LOC_MAX (4u << 20)
+
+enum thread_state {
+	THREAD_RUNNING = 1,
+	THREAD_RUNNABLE = 2,
+	THREAD_BLOCKED = 3,
+	THREAD_STOPPED = 4,
+	THREAD_ZOMBIE = 5,
+};
+
+/* How far a stack can be trusted; a stack that is not complete says so in every report. */
+enum stack_quality {
+	STACK_COMPLETE = 1,  /* walked by rules to the thread's first frame */
+	STACK_TRUNCATED = 2, /* right as far as it goes; .end says why it stops */
+	STACK_GUESSED = 3,   /* from .guessed_idx on by frame pointers, without CFI */
+};
+
+/* Why a walk ended. */
+enum stack_end {
+	STACK_END_ROOT = 1,	   /* the outermost frame, as its CFI says */
+	STACK_END_UNREADABLE = 2,  /* memory could not be read */
+	STACK_END_NO_RULE = 3,	   /* pc outside every executable mapping */
+	STACK_END_BAD_FRAME = 4,   /* the frame contradicts itself */
+	STACK_END_TOO_DEEP = 5,
+	STACK_END_COPY_SHORT = 6,  /* the copy of a running thread's stack ended */
+};
+
+struct model_frame {
+	uint64_t func_off;   /* bytes from the function's start; 0 and meaningless when inlined */
+	uint64_t module_off; /* the pc as the module's file numbers it */
+	uint32_t func;	     /* demangled; 0: no symbol covers the pc */
+	uint32_t file;
+	uint32_t module;     /* path; 0: none */
+	uint32_t line;	     /* 0: unknown */
+	bool inlined;
+	bool kernel;
+};
+
+struct model_loc {
+	uint64_t pc;
+	uint32_t process; /* index; MODEL_NONE for kernel code */
+	uint32_t first_frame;
+	uint32_t frame_cnt; /* 0 until symbolized */
+	bool exact;	    /* the pc itself, not a return address: look up pc, not pc - 1 */
+};
+
+struct model_stack {
+	uint32_t first_loc; /* in .stack_locs */
+	uint32_t loc_cnt;
+	uint8_t quality;      /* enum stack_quality */
+	uint8_t end;	      /* enum stack_end */
+	uint16_t guessed_idx; /* first guessed loc, when .quality is STACK_GUESSED */
+};
+
+struct model_thread {
+	uint64_t start_ns;	 /* CLOCK_BOOTTIME */
+	uint64_t age_ns;	 /* since it last ran; 0 when running */
+	uint64_t run_cnt;	 /* times it was switched out in its life */
+	int64_t timeout_left_ns; /* of the wait; negative when it is overdue */
+	uint32_t process;
+	uint32_t tid;
+	uint32_t comm;
+	uint32_t stack;	  /* MODEL_NONE: none */
+	uint32_t kstack;  /* MODEL_NONE: none */
+	uint32_t object;  /* what it waits for, in words */
+	uint32_t syscall; /* name; 0: not in a system call */
+	uint8_t state;	  /* enum thread_state */
+	uint8_t wait;	  /* enum wait_kind */
+	bool has_timeout;
+	bool raced; /* ran in every pass: no stack of it could be trusted */
+};
+
+struct model_process {
+	uint64_t start_ns; /* CLOCK_BOOTTIME */
+	uint32_t tgid;
+	uint32_t comm;
+	uint32_t exe;
+	uint32_t first_thread; /* after model_sort: its threads are one run, by tid */
+	uint32_t thread_cnt;
+};
+
+struct model {
+	struct strpool strings;
+	struct vec processes;	/* struct model_process */
+	struct vec threads;	/* struct model_thread */
+	struct vec stacks;	/* struct model_stack */
+	struct vec stack_locs;	/* uint32_t: index of a loc */
+	struct vec locs;	/* struct model_loc */
+	struct vec frames;	/* struct model_frame */
+	struct table loc_by_pc; /* only while building */
+	struct table stack_by_hash;
+	uint64_t losses[LOSS_CNT];
+	uint64_t wall_ns;	 /* CLOCK_REALTIME of the snapshot */
+	uint64_t boot_ns;	 /* CLOCK_BOOTTIME of the snapshot */
+	int32_t utc_offset_s;	 /* of the place where it was taken */
+	uint32_t loiter_version; /* string */
+	uint32_t host;		 /* string */
+	uint32_t kernel;	 /* string: release */
+};
+
+void model_init(struct model *model);
+void model_release(struct model *model);
+
+/* Returns the new process's index, or MODEL_NONE (maximum reached, no memory). */
+uint32_t model_add_process(struct model *model, uint32_t tgid, uint64_t start_ns);
+
+/* Returns a new thread, zeroed but for its indices, or NULL; valid until the next one is added. */
+struct model_thread *model_add_thread(struct model *model, uint32_t process, uint32_t tid);
+
+/* Returns the index of the loc of @pc in @process (MODEL_NONE: kernel), or MODEL_NONE. */
+uint32_t model_intern_loc(struct model *model, uint32_t process, uint64_t pc, bool exact);
+
+/* Returns the index of the stack with these @loc_cnt locs, leaf first, and these qualities, or
+ * MODEL_NONE (maximum reached: counted). */
+uint32_t model_intern_stack(struct model *model, const uint32_t *locs, uint32_t loc_cnt,
+			    enum stack_quality quality, enum stack_end end, uint16_t guessed_idx);
+
+/* Gives @loc its @cnt frames, inlined ones first. Returns 0, -E2BIG or -ENOMEM. */
+int model_set_loc_frames(struct model *model, uint32_t loc, const struct model_frame *frames,
+			 uint32_t cnt);
+
+/* Orders processes by tgid and threads by (process, tid) and sets the processes' runs.
+ * Returns 0 or -ENOMEM. */
+int model_sort(struct model *model);
+
+static inline struct model_process *model_process(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->processes, idx);
+}
+
+static inline struct model_thread *model_thread(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->threads, idx);
+}
+
+static inline struct model_stack *model_stack(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->stacks, idx);
+}
+
+static inline struct model_loc *model_loc(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->locs, idx);
+}
+
+/* Returns loc @i of @stack, leaf first. */
+static inline struct model_loc *model_stack_loc(const struct model *model,
+						const struct model_stack *stack, uint32_t i)
+{
+	return model_loc(model, *(uint32_t *)vec_at(&model->stack_locs, stack->first_loc + i));
+}
+
+/* Returns the frames of @loc (loc->frame_cnt of them). */
+static inline const struct model_frame *model_loc_frames(const struct model *model,
+							 const struct model_loc *loc)
+{
+	return vec_at(&model->frames, loc->first_frame);
+}
+
+static inline const char *model_str(const struct model *model, uint32_t id)
+{
+	return strpool_get(&model->strings, id);
+}
+
+#endif
