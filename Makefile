@@ -85,3 +85,6 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(B)/user/cli/main.d
+-include demo/demo.mk
+-include tests/tests.mk
+-include tests/lint/lint.mk

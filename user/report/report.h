@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * A model as text, in one of the formats of docs/OUTPUT.md. Pure: the same model and options give
+ * the same bytes, live and from a capture, on any machine.
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "model/model.h"
+
+enum report_format {
+	REPORT_TEXT,	/* grouped by identical stack */
+	REPORT_THREADS, /* one block a thread */
+	REPORT_GO,	/* strictly as Go's debug=2 */
+	REPORT_FOLDED,	/* for flamegraph.pl */
+	REPORT_JSON,
+	REPORT_FORMAT_CNT,
+};
+
+struct report_options {
+	enum report_format format;
+	bool verbose;		/* every frame, full paths */
+	bool kernel;		/* kernel frames too */
+	bool color;		/* ANSI colours */
+	bool no_idle;		/* leave out threads that wait for work from outside */
+	uint64_t min_block_ns;	/* leave out threads that ran more recently than this */
+};
+
+/* Returns the name of @format: "text", "threads", ... */
+const char *report_format_name(enum report_format format);
+
+/* Parses a format's name. Returns 0 or -EINVAL; @ret is written on success only. */
+int report_format_parse(const char *name, enum report_format *ret);
+
+/* Writes the report of @model to @out. Returns 0 or -errno; write errors stay in ferror(@out). */
+int report_dump(const struct model *model, const struct report_options *options, FILE *out);
+
+#endif
