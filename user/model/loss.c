@@ -34,6 +34,8 @@ static const struct {
 	[LOSS_STRINGS_OVER_MAX] = { "strings_over_max", "names beyond the maximum" },
 	[LOSS_OBJECTS_UNREADABLE] = { "objects_unreadable",
 				      "wait objects could not be read" },
+	[LOSS_STACKS_NO_CFI] = { "stacks_no_cfi",
+				 "stacks truncated: code without call frame information" },
 };
 
 const char *loss_name(enum loss loss)

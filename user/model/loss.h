@@ -30,6 +30,7 @@ enum loss {
 	LOSS_PROCESSES_UNREADABLE, /* processes whose maps could not be read */
 	LOSS_STRINGS_OVER_MAX,	   /* names beyond the maximum */
 	LOSS_OBJECTS_UNREADABLE,   /* what a thread waits for could not be read */
+	LOSS_STACKS_NO_CFI,	   /* stopped at code without call frame information */
 	LOSS_CNT,
 };
 

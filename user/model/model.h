@@ -55,6 +55,8 @@ enum stack_end {
 	STACK_END_BAD_FRAME = 4,   /* the frame contradicts itself */
 	STACK_END_TOO_DEEP = 5,
 	STACK_END_COPY_SHORT = 6,  /* the copy of a running thread's stack ended */
+	STACK_END_NO_CFI = 7,	   /* no call frame information, and no frame pointer that holds */
+	STACK_END_COMPAT = 8,	   /* 32-bit code, which is not walked */
 };
 
 struct model_frame {
