@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * The ELF files that a process has mapped, as libdwfl modules. Files are opened when first asked
- * for, through the target's own root, and only if they are the ones mapped (device and inode);
- * else through /proc/PID/map_files (deleted files, other namespaces); the vDSO, and what no file
- * can be had of, from the target's memory.
+ * The ELF files that a process has mapped, as libdwfl modules. A file is opened when first asked
+ * for: through /proc/PID/map_files, which is the mapped file itself whatever became of its name;
+ * else by its path under the target's own root, if that is still the same inode; else (and for the
+ * vDSO) it is put together from the target's memory.
+ *
+ * Separate debug files are looked for under the target's root first, then on the host.
  */
 #ifndef PROC_MODULES_H
 #define PROC_MODULES_H
@@ -23,29 +25,28 @@ struct modules_losses {
 	uint64_t changed_cnt;	 /* files on disk that are not the ones mapped */
 };
 
-/* Returns the modules of process @tgid with the map @maps, which is borrowed and must outlive the
- * result; NULL with @err set when memory ran out. */
-struct modules *modules_new(pid_t tgid, const struct maps *maps, struct err *err);
-void modules_free(struct modules *modules);
-
 /* One mapped file. */
 struct module {
-	Dwfl_Module *dwfl;
-	const char *path; /* as mapped, without " (deleted)"; "[vdso]" */
+	Dwfl_Module *dwfl; /* NULL when no ELF file could be had */
+	const char *path;  /* as mapped, without " (deleted)"; "[vdso]" */
 	uint64_t start_addr, end_addr;
 	uint32_t idx; /* 0..modules_cnt()-1, for a caller's own table by module */
 };
 
-/* Returns the module that covers @addr, or NULL; valid as long as @modules. */
-const struct module *modules_find(const struct modules *modules, uint64_t addr);
+/* Returns the modules of process @tgid with the map @maps, which is borrowed and must outlive the
+ * result; NULL with @err set when memory ran out. Opens nothing yet. */
+struct modules *modules_new(pid_t tgid, const struct maps *maps, struct err *err);
+void modules_free(struct modules *modules);
+
+/* Returns the module that covers @addr with its file opened, or NULL; valid as long as @modules. */
+const struct module *modules_find(struct modules *modules, uint64_t addr);
+
 uint32_t modules_cnt(const struct modules *modules);
-const struct module *modules_at(const struct modules *modules, uint32_t idx);
 
-/* Returns the module's ELF handle, or NULL when its file could not be had; *@ret_bias is what to
- * subtract from an address to get the file's own. Owned by @modules. */
-Elf *modules_elf(const struct module *module, GElf_Addr *ret_bias);
+/* Opens every module, for a caller that walks @modules_dwfl's own list of them. */
+void modules_open_all(struct modules *modules);
+Dwfl *modules_dwfl(struct modules *modules);
 
-Dwfl *modules_dwfl(const struct modules *modules);
 struct modules_losses modules_losses(const struct modules *modules);
 
 #endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * All that the BPF programs know of x86-64: where a task's user registers are kept, and what is in
+ * them. Register numbers are DWARF's (System V ABI, AMD64 supplement, figure 3.36).
+ */
+#ifndef BPF_ARCH_X86_64_H
+#define BPF_ARCH_X86_64_H
+
+#include "bpf/wire.h"
+
+#define ARCH_USER_CS_COMPAT 0x23
+#define ARCH_SYSCALL_X32_BIT 0x40000000
+/* Kernels before 5.15 have no bpf_task_pt_regs; there the registers lie at the top of a kernel
+ * stack of this size. */
+#define ARCH_KERNEL_STACK_BYTES 16384
+
+static __always_inline void arch_fill_regs(__u64 *reg, const struct pt_regs *regs)
+{
+	reg[0] = regs->ax;
+	reg[1] = regs->dx;
+	reg[2] = regs->cx;
+	reg[3] = regs->bx;
+	reg[4] = regs->si;
+	reg[5] = regs->di;
+	reg[6] = regs->bp;
+	reg[7] = regs->sp;
+	reg[8] = regs->r8;
+	reg[9] = regs->r9;
+	reg[10] = regs->r10;
+	reg[11] = regs->r11;
+	reg[12] = regs->r12;
+	reg[13] = regs->r13;
+	reg[14] = regs->r14;
+	reg[15] = regs->r15;
+	reg[16] = regs->ip;
+}
+
+static __always_inline __u64 arch_stack_pointer(const __u64 *reg)
+{
+	return reg[7];
+}
+
+/* A task that never was in user mode (an io_uring worker) has zeroed registers. */
+static __always_inline bool arch_has_user_regs(const struct pt_regs *regs)
+{
+	return regs->ip && regs->sp;
+}
+
+static __always_inline bool arch_is_user_mode(const struct pt_regs *regs)
+{
+	return (regs->cs & 3) == 3;
+}
+
+static __always_inline bool arch_is_compat(const struct pt_regs *regs)
+{
+	return regs->cs == ARCH_USER_CS_COMPAT;
+}
+
+/* Exceptions and interrupts put -1 where system calls have their number. Returns false for them. */
+static __always_inline bool arch_fill_syscall(struct wire_task *task, const struct pt_regs *regs)
+{
+	if ((__s64)regs->orig_ax < 0)
+		return false;
+	task->syscall_nr = (__s64)(regs->orig_ax & ~(__u64)ARCH_SYSCALL_X32_BIT);
+	task->syscall_arg[0] = regs->di;
+	task->syscall_arg[1] = regs->si;
+	task->syscall_arg[2] = regs->dx;
+	task->syscall_arg[3] = regs->r10;
+	task->syscall_arg[4] = regs->r8;
+	task->syscall_arg[5] = regs->r9;
+	return true;
+}
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * What every program asks of a task, over the differences between kernels: include behind
+ * vmlinux.h. Shims test for the feature itself and name the commit that changed the kernel.
+ */
+#ifndef BPF_TASK_H
+#define BPF_TASK_H
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "bpf/arch_x86_64.h"
+#include "bpf/wire.h"
+
+#define TARGET_MAX 65536
+
+#define TASK_PF_EXITING 0x00000004
+#define TASK_PF_IO_WORKER 0x00000010
+#define TASK_PF_KTHREAD 0x00200000
+
+#define compiler_barrier() asm volatile("" ::: "memory")
+
+/* Whether programs look at every process, or at those in .targets only. */
+const volatile bool cfg_all __weak = false;
+
+/* targets: tgid in loiter's own PID namespace -> 1. Written by user space, read by all programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TARGET_MAX);
+	__type(key, __u32);
+	__type(value, __u8);
+} targets SEC(".maps") __weak;
+
+/* "state" became "__state" in 5.14: 2f064a59a11f ("sched: Change task_struct::state"). */
+struct task_struct___state_long {
+	volatile long state;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u32 task_state_bits(struct task_struct *task)
+{
+	struct task_struct___state_long *old = (void *)task;
+
+	if (bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(task, __state);
+	return (__u32)BPF_CORE_READ(old, state);
+}
+
+/* The kernel's bits (include/linux/sched.h) as one value. Some states are several bits. */
+static __always_inline enum wire_state task_state(struct task_struct *task)
+{
+	__u32 bits = task_state_bits(task) & 0xffff;
+	__u32 exit_bits = (__u32)BPF_CORE_READ(task, exit_state);
+
+	if (exit_bits & 0x20) /* EXIT_ZOMBIE */
+		return WIRE_STATE_ZOMBIE;
+	if (exit_bits & 0x10) /* EXIT_DEAD */
+		return WIRE_STATE_DEAD;
+	if (!bits)
+		return WIRE_STATE_RUNNABLE;
+	if (bits & 0x1) /* TASK_INTERRUPTIBLE */
+		return WIRE_STATE_SLEEPING;
+	if ((bits & 0x402) == 0x402) /* TASK_IDLE: uninterruptible and no load */
+		return WIRE_STATE_IDLE;
+	if (bits & 0x2) /* TASK_UNINTERRUPTIBLE */
+		return WIRE_STATE_DISK;
+	if (bits & 0x4) /* __TASK_STOPPED */
+		return WIRE_STATE_STOPPED;
+	if (bits & 0x8) /* __TASK_TRACED */
+		return WIRE_STATE_TRACED;
+	if (bits & 0x80) /* TASK_DEAD */
+		return WIRE_STATE_DEAD;
+	return WIRE_STATE_OTHER;
+}
+
+/* Copies the user registers that @task left when it entered the kernel.
+ * Helper since 5.15: dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"). */
+static __always_inline long task_user_regs(struct task_struct *task, struct pt_regs *ret)
+{
+	void *regs;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		regs = (void *)bpf_task_pt_regs(task);
+	else
+		regs = BPF_CORE_READ(task, stack) + ARCH_KERNEL_STACK_BYTES - sizeof(*ret);
+	return bpf_probe_read_kernel(ret, sizeof(*ret), regs);
+}
+
+/* The depth of the PID namespace that loiter itself, the current task, lives in. */
+static __always_inline __u32 reader_pidns_level(void)
+{
+	struct task_struct *reader = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(reader, thread_pid, level);
+}
+
+/* The id of @task in the PID namespace at depth @level, 0 when it has none there. */
+static __always_inline __u32 task_tid_at(struct task_struct *task, __u32 level)
+{
+	struct pid *pid;
+	struct upid upid;
+
+	if (!level)
+		return (__u32)BPF_CORE_READ(task, pid);
+	pid = BPF_CORE_READ(task, thread_pid);
+	if (!pid || BPF_CORE_READ(pid, level) < level)
+		return 0;
+	if (bpf_core_read(&upid, sizeof(upid), &pid->numbers[level & 31]))
+		return 0;
+	return (__u32)upid.nr;
+}
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "proc/modules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "proc/elf_image.h"
+
+#define MODULE_MAX 65536
+
+/* A run of neighbouring mappings of one file. */
+struct slot {
+	struct module module;
+	uint32_t first_mapping, mapping_cnt;
+	bool tried;
+	struct elf_image image; /* when the file is put together from memory */
+};
+
+struct modules {
+	pid_t tgid;
+	const struct maps *maps;
+	bool foreign_root; /* the target sees another file system than loiter does */
+	Dwfl *dwfl;
+	Dwfl_Callbacks callbacks;
+	char *debuginfo_path;
+	char debuginfo_path_text[128];
+	struct vec slots; /* struct slot, by address */
+	struct modules_losses losses;
+};
+
+static const char vdso_name[] = "[vdso]";
+
+static bool same_file(const struct maps *maps, const struct mapping *a, const struct mapping *b)
+{
+	return a->inode == b->inode && a->dev_major == b->dev_major &&
+	       a->dev_minor == b->dev_minor && !strcmp(maps_path(maps, a), maps_path(maps, b));
+}
+
+/* Makes one slot of each run of mappings of the same file that has code in it. */
+static int find_runs(struct modules *modules)
+{
+	const struct maps *maps = modules->maps;
+	uint32_t cnt = maps->mappings.len, next;
+
+	for (uint32_t i = 0; i < cnt; i = next) {
+		const struct mapping *first = vec_at(&maps->mappings, i), *last = first;
+		bool code = first->executable;
+		struct slot *slot;
+
+		for (next = i + 1; next < cnt; next++) {
+			const struct mapping *mapping = vec_at(&maps->mappings, next);
+
+			/* A file mapped twice in a row starts over at a lower offset. */
+			if (!first->inode || !same_file(maps, first, mapping) ||
+			    mapping->file_off < last->file_off)
+				break;
+			code |= mapping->executable;
+			last = mapping;
+		}
+		if (!code || (!first->inode && strcmp(maps_path(maps, first), vdso_name)))
+			continue;
+		slot = vec_push(&modules->slots);
+		if (!slot)
+			return -errno;
+		*slot = (struct slot){ .first_mapping = i, .mapping_cnt = next - i };
+		slot->module = (struct module){ .path = maps_path(maps, first),
+						.start_addr = first->start_addr,
+						.end_addr = last->end_addr,
+						.idx = modules->slots.len - 1 };
+	}
+	return 0;
+}
+
+/* Called by libdwfl for a module that was reported without a file: the image is what there is. */
+static int find_elf_image(Dwfl_Module *dwfl_module, void **userdata, const char *name,
+			  Dwarf_Addr base, char **file_name, Elf **elf)
+{
+	struct elf_image *image = *userdata;
+
+	(void)dwfl_module;
+	(void)name;
+	(void)base;
+	(void)file_name;
+	if (image && image->elf)
+		*elf = take_ptr(image->elf);
+	return -1;
+}
+
+static bool is_foreign_root(pid_t tgid)
+{
+	struct stat own, other;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/root/", tgid);
+	if (stat("/", &own) || stat(path, &other))
+		return false;
+	return own.st_dev != other.st_dev || own.st_ino != other.st_ino;
+}
+
+struct modules *modules_new(pid_t tgid, const struct maps *maps, struct err *err)
+{
+	struct modules *modules = calloc(1, sizeof(*modules));
+
+	if (!modules)
+		goto fail;
+	modules->tgid = tgid;
+	modules->maps = maps;
+	modules->foreign_root = is_foreign_root(tgid);
+	vec_init(&modules->slots, sizeof(struct slot), MODULE_MAX);
+	if (find_runs(modules))
+		goto fail;
+	/* "" is the directory of the file itself. */
+	if (modules->foreign_root)
+		snprintf(modules->debuginfo_path_text, sizeof(modules->debuginfo_path_text),
+			 ":.debug:/proc/%d/root/usr/lib/debug:/usr/lib/debug", tgid);
+	else
+		snprintf(modules->debuginfo_path_text, sizeof(modules->debuginfo_path_text),
+			 ":.debug:/usr/lib/debug");
+	modules->debuginfo_path = modules->debuginfo_path_text;
+	modules->callbacks = (Dwfl_Callbacks){ .find_elf = find_elf_image,
+					       .find_debuginfo = dwfl_standard_find_debuginfo,
+					       .debuginfo_path = &modules->debuginfo_path };
+	elf_version(EV_CURRENT);
+	modules->dwfl = dwfl_begin(&modules->callbacks);
+	if (!modules->dwfl)
+		goto fail;
+	return modules;
+fail:
+	modules_free(modules);
+	err_set(err, -ENOMEM, "not enough memory for the modules of process %d", tgid);
+	return NULL;
+}
+
+void modules_free(struct modules *modules)
+{
+	if (!modules)
+		return;
+	if (modules->dwfl)
+		dwfl_end(modules->dwfl);
+	for (uint32_t i = 0; i < modules->slots.len; i++)
+		elf_image_release(&((struct slot *)vec_at(&modules->slots, i))->image);
+	vec_release(&modules->slots);
+	free(modules);
+}
+
+/* Opens a regular file, and nothing that could block or act on being opened. */
+static int open_regular(const char *path, struct stat *ret_st)
+{
+	int fd;
+
+	if (stat(path, ret_st))
+		return -errno;
+	if (!S_ISREG(ret_st->st_mode))
+		return -EINVAL;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_map_file(const struct modules *modules, const struct mapping *mapping)
+{
+	struct stat st;
+	char path[80];
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", modules->tgid,
+		 (unsigned long long)mapping->start_addr, (unsigned long long)mapping->end_addr);
+	return open_regular(path, &st);
+}
+
+static int open_by_path(struct modules *modules, const struct mapping *mapping, const char *path)
+{
+	struct stat st;
+	int fd = open_regular(path, &st);
+
+	if (fd < 0)
+		return fd;
+	/* The device is not compared: file systems such as btrfs and overlayfs show one number in
+	 * the map and another in stat(2). */
+	if (st.st_ino != mapping->inode) {
+		modules->losses.changed_cnt++;
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+static bool is_supported_elf(int fd)
+{
+	GElf_Ehdr ehdr;
+
+	return pread(fd, &ehdr, sizeof(ehdr), 0) == sizeof(ehdr) &&
+	       elf_image_header_ok(&ehdr, sizeof(ehdr));
+}
+
+/* Returns the address that the file's own address 0 has in the process, from the segment that the
+ * run's first executable mapping belongs to. Returns 0 on success. */
+static int find_bias(const struct modules *modules, const struct slot *slot, int fd,
+		     GElf_Addr *ret_bias)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	size_t phdr_cnt;
+	int err = -ENOEXEC;
+
+	if (!elf || elf_getphdrnum(elf, &phdr_cnt))
+		goto out;
+	for (uint32_t i = 0; i < slot->mapping_cnt && err; i++) {
+		const struct mapping *mapping =
+			vec_at(&modules->maps->mappings, slot->first_mapping + i);
+		GElf_Phdr phdr;
+
+		if (!mapping->executable)
+			continue;
+		for (size_t p = 0; p < phdr_cnt && err; p++) {
+			if (!gelf_getphdr(elf, (int)p, &phdr) || phdr.p_type != PT_LOAD ||
+			    !(phdr.p_flags & PF_X))
+				continue;
+			if (mapping->file_off + (mapping->end_addr - mapping->start_addr) <=
+				    phdr.p_offset ||
+			    mapping->file_off >= phdr.p_offset + phdr.p_filesz)
+				continue;
+			*ret_bias = mapping->start_addr -
+				    (phdr.p_vaddr + (mapping->file_off - phdr.p_offset));
+			err = 0;
+		}
+	}
+out:
+	if (elf)
+		elf_end(elf);
+	return err;
+}
+
+static Dwfl_Module *report_file(struct modules *modules, struct slot *slot, int fd)
+{
+	char path[4096 + 32];
+	GElf_Addr bias;
+	Dwfl_Module *dwfl_module;
+
+	if (!is_supported_elf(fd) || find_bias(modules, slot, fd, &bias))
+		return NULL;
+	/* libdwfl looks for separate debug files beside this path. */
+	if (modules->foreign_root)
+		snprintf(path, sizeof(path), "/proc/%d/root%s", modules->tgid, slot->module.path);
+	else
+		snprintf(path, sizeof(path), "%s", slot->module.path);
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return NULL;
+	dwfl_report_begin_add(modules->dwfl);
+	dwfl_module = dwfl_report_elf(modules->dwfl, slot->module.path, path, fd, bias, true);
+	dwfl_report_end(modules->dwfl, NULL, NULL);
+	if (!dwfl_module)
+		close(fd);
+	return dwfl_module;
+}
+
+static Dwfl_Module *report_image(struct modules *modules, struct slot *slot)
+{
+	const struct mapping *first = vec_at(&modules->maps->mappings, slot->first_mapping);
+	Dwfl_Module *dwfl_module;
+	void **userdata;
+
+	if (elf_image_read(&slot->image, modules->tgid, first, slot->mapping_cnt))
+		return NULL;
+	dwfl_report_begin_add(modules->dwfl);
+	dwfl_module = dwfl_report_module(modules->dwfl, slot->module.path, slot->module.start_addr,
+					 slot->module.end_addr);
+	dwfl_report_end(modules->dwfl, NULL, NULL);
+	if (dwfl_module && !dwfl_module_info(dwfl_module, &userdata, NULL, NULL, NULL, NULL, NULL,
+					     NULL))
+		return NULL;
+	if (dwfl_module)
+		*userdata = &slot->image;
+	return dwfl_module;
+}
+
+static void slot_open(struct modules *modules, struct slot *slot)
+{
+	const struct mapping *first = vec_at(&modules->maps->mappings, slot->first_mapping);
+	char path[4096 + 32];
+	_cleanup_close_ int fd = -1;
+
+	slot->tried = true;
+	if (first->inode) {
+		fd = open_map_file(modules, first);
+		if (fd < 0 && !first->deleted) {
+			snprintf(path, sizeof(path), "/proc/%d/root%s", modules->tgid,
+				 slot->module.path);
+			fd = open_by_path(modules, first, path);
+		}
+	}
+	if (fd >= 0)
+		slot->module.dwfl = report_file(modules, slot, fd);
+	else
+		slot->module.dwfl = report_image(modules, slot);
+	if (!slot->module.dwfl)
+		modules->losses.unreadable_cnt++;
+}
+
+const struct module *modules_find(struct modules *modules, uint64_t addr)
+{
+	uint32_t low = 0, high = modules->slots.len;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		struct slot *slot = vec_at(&modules->slots, mid);
+
+		if (addr < slot->module.start_addr) {
+			high = mid;
+		} else if (addr >= slot->module.end_addr) {
+			low = mid + 1;
+		} else {
+			if (!slot->tried)
+				slot_open(modules, slot);
+			return &slot->module;
+		}
+	}
+	return NULL;
+}
+
+uint32_t modules_cnt(const struct modules *modules)
+{
+	return modules->slots.len;
+}
+
+void modules_open_all(struct modules *modules)
+{
+	for (uint32_t i = 0; i < modules->slots.len; i++) {
+		struct slot *slot = vec_at(&modules->slots, i);
+
+		if (!slot->tried)
+			slot_open(modules, slot);
+	}
+}
+
+Dwfl *modules_dwfl(struct modules *modules)
+{
+	return modules->dwfl;
+}
+
+struct modules_losses modules_losses(const struct modules *modules)
+{
+	return modules->losses;
+}
