@@ -32,7 +32,7 @@ CFLAGS ?= -O2 -g
 STD := -std=gnu11 -D_GNU_SOURCE
 WARN := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2
-INC := -Iuser -I. -I$(B)
+INC := -Iuser -I. -isystem $(B)/skel
 ALL_CFLAGS = $(STD) $(WARN) $(INC) $(SANFLAGS) $(CFLAGS)
 LIBS := -lbpf -ldw -lelf -ljansson -liberty -lz
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(ARCH)))
@@ -46,7 +46,7 @@ LIB_SRC := $(sort $(filter-out user/cli/main.c,$(wildcard user/*/*.c)))
 LIB_OBJ := $(LIB_SRC:user/%.c=$(B)/user/%.o)
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
-SKEL := $(B)/loiter.skel.h
+SKEL := $(B)/skel/loiter.skel.h
 
 .PHONY: all
 all: $(B)/loiter
@@ -75,6 +75,7 @@ $(B)/loiter.bpf.o: $(BPF_OBJ)
 
 $(SKEL): $(B)/loiter.bpf.o
 	$(call say,SKEL,$@)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name loiter_bpf > $@.tmp && mv $@.tmp $@
 
 # The one file that includes the skeleton; later builds learn it from the .d file.

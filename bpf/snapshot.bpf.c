@@ -113,6 +113,8 @@ int on_task(struct bpf_iter__task *ctx)
 	record->start_ns = task->start_boottime;
 	record->last_arrival_ns = task->sched_info.last_arrival;
 	record->last_stint_ns = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
+	record->exec_id = (__u64)task->self_exec_id;
+	record->exec_pages = BPF_CORE_READ(task, mm, exec_vm);
 	record->now_ns = bpf_ktime_get_ns();
 	bpf_seq_write(ctx->meta->seq, record, sizeof(*record));
 	if (cfg_kstacks && !(record->flags & WIRE_ON_CPU))

@@ -76,6 +76,8 @@ struct wire_task {
 	__u64 last_arrival_ns;	/* sched_clock when it last got a CPU */
 	__u64 last_stint_ns;	/* how long it ran from then on */
 	__u64 now_ns;		/* CLOCK_MONOTONIC when the record was made */
+	__u64 exec_id;		/* counts the process's execs */
+	__u64 exec_pages;	/* of code mapped: changes when libraries come and go */
 	__s64 syscall_nr;
 	__u64 syscall_arg[WIRE_SYSCALL_ARG_MAX];
 	__u64 reg[WIRE_REG_MAX]; /* user registers, DWARF numbering */
@@ -104,7 +106,7 @@ struct wire_sample {
 };
 
 _Static_assert(sizeof(struct wire_header) == 8, "wire_header");
-_Static_assert(sizeof(struct wire_task) == 416, "wire_task");
+_Static_assert(sizeof(struct wire_task) == 432, "wire_task");
 _Static_assert(sizeof(struct wire_kstack) == 1032, "wire_kstack");
 _Static_assert(sizeof(struct wire_sample) == 312 + WIRE_COPY_MAX_BYTES, "wire_sample");
 

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The only file that knows the skeleton. libbpf's own messages are kept for the error message. */
+#include "capture/capture.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/vec.h"
+#include "capture/probe.h"
+#include "loiter.skel.h"
+
+#define SAMPLE_HZ 1999
+#define READ_BYTES (256u << 10)
+
+struct capture {
+	struct loiter_bpf *skel;
+	struct bpf_link *tasks;
+	struct bpf_link *self;
+	struct ring_buffer *ring;
+	struct vec sample_links; /* struct bpf_link *, one a CPU */
+	struct wire_record *record;
+	unsigned char *bytes; /* READ_BYTES */
+	uint64_t bad_records;
+	capture_visit *visit; /* during capture_sample_poll */
+	void *visit_arg;
+	int visit_err;
+};
+
+/* libbpf reports through a global callback only. */
+static char libbpf_message[256];
+
+static int keep_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	size_t len;
+
+	if (level != LIBBPF_WARN || libbpf_message[0])
+		return 0;
+	vsnprintf(libbpf_message, sizeof(libbpf_message), fmt, args);
+	len = strcspn(libbpf_message, "\n");
+	libbpf_message[len] = '\0';
+	return 0;
+}
+
+static int load_failed(int code, const char *what, struct err *err)
+{
+	return err_set(err, code, "cannot %s: %s (%s); see 'loiter check'", what, strerror(-code),
+		       libbpf_message[0] ? libbpf_message : "no details from libbpf");
+}
+
+static int set_targets(struct capture *capture, const struct capture_options *options)
+{
+	int map_fd = bpf_map__fd(capture->skel->maps.targets);
+	uint8_t one = 1;
+
+	for (uint32_t i = 0; i < options->tgid_cnt; i++) {
+		uint32_t tgid = (uint32_t)options->tgids[i];
+		int err = bpf_map_update_elem(map_fd, &tgid, &one, BPF_ANY);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Attaches the iterator to one process (@tgid) or one thread (@tid), or to all when both are 0.
+ * The filter exists since 6.1: f0d74c4da1f0 ("bpf: Parameterize task iterators."); without it the
+ * program filters alone. */
+static struct bpf_link *attach_iterator(struct capture *capture, pid_t tgid, pid_t tid)
+{
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
+	struct bpf_program *program = capture->skel->progs.on_task;
+	union bpf_iter_link_info info = { 0 };
+	struct bpf_link *link;
+
+	if (tgid || tid) {
+		info.task.pid = (uint32_t)tgid;
+		info.task.tid = (uint32_t)tid;
+		opts.link_info = &info;
+		opts.link_info_len = sizeof(info);
+		link = bpf_program__attach_iter(program, &opts);
+		if (link)
+			return link;
+	}
+	return bpf_program__attach_iter(program, NULL);
+}
+
+static int load(struct capture *capture, const struct capture_options *options, struct err *err)
+{
+	pid_t only = options->tgid_cnt == 1 ? options->tgids[0] : 0;
+	int code;
+
+	libbpf_message[0] = '\0';
+	libbpf_set_print(keep_libbpf_message);
+	capture->skel = loiter_bpf__open();
+	if (!capture->skel)
+		return load_failed(-errno, "open the BPF programs", err);
+	capture->skel->rodata->cfg_all = !options->tgid_cnt;
+	capture->skel->rodata->cfg_kstacks = options->kstacks;
+	code = loiter_bpf__load(capture->skel);
+	if (code)
+		return load_failed(code, "load the BPF programs", err);
+	code = set_targets(capture, options);
+	if (code)
+		return load_failed(code, "name the target processes to the BPF programs", err);
+	capture->tasks = attach_iterator(capture, only, 0);
+	if (!capture->tasks)
+		return load_failed(-errno, "attach the task iterator", err);
+	return 0;
+}
+
+struct capture *capture_new(const struct capture_options *options, struct err *err)
+{
+	struct capture *capture;
+
+	if (probe_require(err))
+		return NULL;
+	capture = calloc(1, sizeof(*capture));
+	if (!capture)
+		goto no_memory;
+	vec_init(&capture->sample_links, sizeof(struct bpf_link *), 65536);
+	capture->record = calloc(1, sizeof(*capture->record));
+	capture->bytes = malloc(READ_BYTES);
+	if (!capture->record || !capture->bytes)
+		goto no_memory;
+	if (load(capture, options, err)) {
+		capture_free(capture);
+		return NULL;
+	}
+	return capture;
+no_memory:
+	capture_free(capture);
+	err_set(err, -ENOMEM, "not enough memory for the BPF programs");
+	return NULL;
+}
+
+void capture_free(struct capture *capture)
+{
+	if (!capture)
+		return;
+	capture_sample_stop(capture);
+	vec_release(&capture->sample_links);
+	ring_buffer__free(capture->ring);
+	bpf_link__destroy(capture->tasks);
+	bpf_link__destroy(capture->self);
+	loiter_bpf__destroy(capture->skel);
+	free(capture->record);
+	free(capture->bytes);
+	free(capture);
+}
+
+/* Visits the whole records among @len bytes; what is left of a last one moves to the front.
+ * Returns how many bytes are left, or the visitor's error. */
+static ssize_t visit_bytes(struct capture *capture, size_t len, capture_visit *visit, void *arg)
+{
+	struct wire_reader reader;
+	int err = 0;
+
+	wire_reader_init(&reader, capture->bytes, len);
+	while (!err && wire_reader_next(&reader, capture->record) == WIRE_NEXT_RECORD)
+		err = visit(arg, capture->record);
+	capture->bad_records += reader.bad_cnt + reader.unknown_cnt;
+	if (err < 0)
+		return err;
+	memmove(capture->bytes, capture->bytes + reader.consumed_bytes,
+		len - reader.consumed_bytes);
+	return (ssize_t)(len - reader.consumed_bytes);
+}
+
+static int read_link(struct capture *capture, struct bpf_link *link, capture_visit *visit,
+		     void *arg)
+{
+	int fd = bpf_iter_create(bpf_link__fd(link));
+	size_t have = 0;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t got = read(fd, capture->bytes + have, READ_BYTES - have);
+		ssize_t left;
+
+		if (!got)
+			break;
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (got < 0) {
+			err = -errno;
+			break;
+		}
+		left = visit_bytes(capture, have + (size_t)got, visit, arg);
+		if (left < 0) {
+			err = (int)left;
+			break;
+		}
+		have = (size_t)left;
+	}
+	close(fd);
+	if (!err && have)
+		capture->bad_records++;
+	return err;
+}
+
+int capture_read_tasks(struct capture *capture, capture_visit *visit, void *arg, struct err *err)
+{
+	int code;
+
+	err_set(err, 0, "%s", "");
+	code = read_link(capture, capture->tasks, visit, arg);
+	if (code && err && !err->msg[0])
+		return err_set_errno(err, code, "cannot read the task iterator");
+	return code;
+}
+
+static int keep_self(void *arg, const struct wire_record *record)
+{
+	if (record->type == WIRE_TASK && record->task.flags & WIRE_IS_SELF)
+		*(struct wire_task *)arg = record->task;
+	return 0;
+}
+
+int capture_read_self(struct capture *capture, struct wire_task *ret)
+{
+	uint32_t own = (uint32_t)getpid();
+	int map_fd = bpf_map__fd(capture->skel->maps.targets);
+	uint8_t one = 1;
+	int err;
+
+	/* Added for this read only: loiter is no target of its own, unless it was named as one. */
+	bool named = !bpf_map_lookup_elem(map_fd, &own, &one);
+
+	if (!named)
+		err = bpf_map_update_elem(map_fd, &own, &one, BPF_ANY);
+	if (!capture->self)
+		capture->self = attach_iterator(capture, 0, gettid());
+	if (!capture->self)
+		return -errno;
+	ret->header.size_bytes = 0;
+	err = read_link(capture, capture->self, keep_self, ret);
+	if (!named)
+		bpf_map_delete_elem(map_fd, &own);
+	if (err)
+		return err;
+	return ret->header.size_bytes ? 0 : -ENOENT;
+}
+
+static int on_ring_record(void *arg, void *bytes, size_t len)
+{
+	struct capture *capture = arg;
+	struct wire_reader reader;
+
+	wire_reader_init(&reader, bytes, len);
+	while (wire_reader_next(&reader, capture->record) == WIRE_NEXT_RECORD)
+		if (!capture->visit_err)
+			capture->visit_err = capture->visit(capture->visit_arg, capture->record);
+	capture->bad_records += reader.bad_cnt + reader.unknown_cnt;
+	return 0;
+}
+
+static int attach_clock(struct capture *capture, int cpu)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_SW_CPU_CLOCK,
+					.sample_freq = SAMPLE_HZ,
+					.freq = 1 };
+	struct bpf_link **slot;
+	struct bpf_link *link;
+	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENODEV ? 0 : -errno; /* ENODEV: the CPU is offline */
+	link = bpf_program__attach_perf_event(capture->skel->progs.on_sample, fd);
+	if (!link) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	slot = vec_push(&capture->sample_links);
+	if (!slot) {
+		bpf_link__destroy(link);
+		return -ENOMEM;
+	}
+	*slot = link;
+	return 0;
+}
+
+int capture_sample_start(struct capture *capture, struct err *err)
+{
+	int cpu_cnt = libbpf_num_possible_cpus();
+	int code = 0;
+
+	if (!capture->ring)
+		capture->ring = ring_buffer__new(bpf_map__fd(capture->skel->maps.samples),
+						 on_ring_record, capture, NULL);
+	if (!capture->ring)
+		return err_set_errno(err, -errno, "cannot map the ring buffer");
+	for (int cpu = 0; cpu < cpu_cnt && !code; cpu++)
+		code = attach_clock(capture, cpu);
+	if (code) {
+		capture_sample_stop(capture);
+		return err_set_errno(err, code, "cannot start the CPU clock");
+	}
+	return 0;
+}
+
+int capture_sample_poll(struct capture *capture, int timeout_ms, capture_visit *visit, void *arg)
+{
+	int got;
+
+	capture->visit = visit;
+	capture->visit_arg = arg;
+	capture->visit_err = 0;
+	got = ring_buffer__poll(capture->ring, timeout_ms);
+	if (capture->visit_err)
+		return capture->visit_err;
+	return got < 0 && got != -EINTR ? got : 0;
+}
+
+void capture_sample_stop(struct capture *capture)
+{
+	for (uint32_t i = 0; i < capture->sample_links.len; i++)
+		bpf_link__destroy(*(struct bpf_link **)vec_at(&capture->sample_links, i));
+	vec_clear(&capture->sample_links);
+}
+
+struct capture_losses capture_losses(const struct capture *capture)
+{
+	return (struct capture_losses){ .bad_records = capture->bad_records,
+					.dropped_samples = capture->skel->bss->drop_samples };
+}

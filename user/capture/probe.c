@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "capture/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/caps.h"
+
+#define BTF_PATH "/sys/kernel/btf/vmlinux"
+
+static const struct {
+	unsigned int cap;
+	const char *name;
+	const char *used_by;
+	bool required;
+} caps[] = {
+	{ CAP_BPF, "CAP_BPF", "loading BPF programs", true },
+	{ CAP_PERFMON, "CAP_PERFMON", "reading threads' state in BPF", true },
+	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "reading stacks (nothing is ever traced)", true },
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "files of other users' processes", false },
+	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "mapped files that were deleted or replaced", false },
+	{ CAP_SYSLOG, "CAP_SYSLOG", "names of kernel functions", false },
+};
+#define CAP_CNT (sizeof(caps) / sizeof(caps[0]))
+
+static bool cap_ok(size_t i)
+{
+	/* CAP_SYS_ADMIN stands for the two that were split from it in 5.8. */
+	bool split = caps[i].cap == CAP_BPF || caps[i].cap == CAP_PERFMON;
+
+	return caps_have(caps[i].cap) || (split && caps_have(CAP_SYS_ADMIN));
+}
+
+int probe_require(struct err *err)
+{
+	char missing[128] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < CAP_CNT; i++)
+		if (caps[i].required && !cap_ok(i))
+			len += (size_t)snprintf(missing + len, sizeof(missing) - len, "%s%s",
+						len ? ", " : "", caps[i].name);
+	if (len)
+		return err_set(err, -EPERM, "not permitted: needs %s; run with sudo", missing);
+	if (access(BTF_PATH, R_OK))
+		return err_set(err, -ENOENT,
+			       "kernel has no BTF: '%s': %s; needs a kernel built with "
+			       "CONFIG_DEBUG_INFO_BTF=y",
+			       BTF_PATH, strerror(errno));
+	return 0;
+}
+
+static void probe_btf(struct probe_result *ret)
+{
+	struct utsname name;
+
+	uname(&name);
+	ret->ok = !access(BTF_PATH, R_OK);
+	if (ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail), "%s, kernel %.60s", BTF_PATH,
+			 name.release);
+	else
+		snprintf(ret->detail, sizeof(ret->detail),
+			 "%s: %s; needs a kernel built with CONFIG_DEBUG_INFO_BTF=y", BTF_PATH,
+			 strerror(errno));
+}
+
+static void set_probed(struct probe_result *ret, int supported, const char *remedy)
+{
+	ret->ok = supported > 0;
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail), "%s; %s",
+			 supported < 0 ? strerror(-supported) : "not in this kernel", remedy);
+}
+
+static void probe_tracing(struct probe_result *ret)
+{
+	set_probed(ret, libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_TRACING, NULL),
+		   "needs Linux 5.10 or later, and CAP_BPF with CAP_PERFMON");
+}
+
+static void probe_ring_buffer(struct probe_result *ret)
+{
+	set_probed(ret, libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL),
+		   "running threads are reported without a stack");
+}
+
+static void probe_cpu_clock(struct probe_result *ret)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_SW_CPU_CLOCK,
+					.sample_freq = 99,
+					.freq = 1 };
+	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	set_probed(ret, fd >= 0 ? 1 : -errno, "running threads are reported without a stack");
+	if (fd >= 0)
+		close(fd);
+}
+
+static void probe_map_files(struct probe_result *ret)
+{
+	ret->ok = caps_have(CAP_SYS_ADMIN) || caps_have(CAP_CHECKPOINT_RESTORE);
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail),
+			 "needs CAP_CHECKPOINT_RESTORE; deleted files are read from memory");
+}
+
+static void probe_kallsyms(struct probe_result *ret)
+{
+	char line[64] = "";
+	FILE *file = fopen("/proc/kallsyms", "re");
+
+	if (file) {
+		if (fgets(line, sizeof(line), file))
+			ret->ok = strncmp(line, "0000000000000000 ", 17) != 0;
+		fclose(file);
+	}
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail),
+			 "kernel frames (-k) have no names; needs CAP_SYSLOG, or "
+			 "kernel.kptr_restrict=0");
+}
+
+static const struct {
+	const char *name;
+	const char *used_by;
+	bool required;
+	void (*probe)(struct probe_result *);
+} features[] = {
+	{ "kernel BTF", "every command", true, probe_btf },
+	{ "BPF task iterator", "dump", true, probe_tracing },
+	{ "BPF ring buffer", "stacks of running threads", false, probe_ring_buffer },
+	{ "perf CPU clock", "stacks of running threads", false, probe_cpu_clock },
+	{ "/proc/PID/map_files", "symbols of deleted files", false, probe_map_files },
+	{ "/proc/kallsyms", "names of kernel functions", false, probe_kallsyms },
+};
+
+static int no_messages(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	(void)level;
+	(void)fmt;
+	(void)args;
+	return 0;
+}
+
+size_t probe_all(struct probe_result *ret, size_t cap)
+{
+	size_t cnt = 0;
+
+	libbpf_set_print(no_messages);
+	for (size_t i = 0; i < CAP_CNT && cnt < cap; i++, cnt++) {
+		ret[cnt] = (struct probe_result){ .name = caps[i].name,
+						  .used_by = caps[i].used_by,
+						  .required = caps[i].required,
+						  .ok = cap_ok(i) };
+		if (!ret[cnt].ok)
+			snprintf(ret[cnt].detail, sizeof(ret[cnt].detail), "run with sudo");
+	}
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]) && cnt < cap; i++, cnt++) {
+		ret[cnt] = (struct probe_result){ .name = features[i].name,
+						  .used_by = features[i].used_by,
+						  .required = features[i].required };
+		features[i].probe(&ret[cnt]);
+	}
+	return cnt;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "unwind/walk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proc/memory.h"
+#include "unwind/arch.h"
+#include "unwind/cfi.h"
+#include "unwind/evaluate.h"
+
+struct unwinder {
+	pid_t tgid;
+	const struct maps *maps;
+	struct modules *modules;
+	struct cfi *cfi;
+	struct evaluator *evaluator; /* NULL until a rule needs it */
+};
+
+/* Where a walk stands: the registers of the frame it is in. */
+struct cursor {
+	uint64_t pc, sp, fp;
+	uint64_t ra_reg;
+	bool exact;
+};
+
+struct unwinder *unwinder_new(pid_t tgid, const struct maps *maps, struct modules *modules,
+			      struct err *err)
+{
+	struct unwinder *unwinder = calloc(1, sizeof(*unwinder));
+
+	if (!unwinder) {
+		err_set(err, -ENOMEM, "not enough memory to unwind process %d", tgid);
+		return NULL;
+	}
+	unwinder->tgid = tgid;
+	unwinder->maps = maps;
+	unwinder->modules = modules;
+	unwinder->cfi = cfi_new(maps, modules, err);
+	if (!unwinder->cfi) {
+		unwinder_free(unwinder);
+		return NULL;
+	}
+	return unwinder;
+}
+
+void unwinder_free(struct unwinder *unwinder)
+{
+	if (!unwinder)
+		return;
+	evaluator_free(unwinder->evaluator);
+	cfi_free(unwinder->cfi);
+	free(unwinder);
+}
+
+static bool is_code(const struct unwinder *unwinder, uint64_t pc)
+{
+	const struct mapping *mapping = maps_find(unwinder->maps, pc - 1);
+
+	return mapping && mapping->executable;
+}
+
+/* Whether the code before @pc is a call: what a guessed return address must show. */
+static bool is_return_address(const struct unwinder *unwinder, uint64_t pc)
+{
+	uint8_t before[ARCH_CALL_BYTES_MAX];
+
+	return is_code(unwinder, pc) &&
+	       memory_read(unwinder->tgid, pc - sizeof(before), before, sizeof(before)) ==
+		       (ssize_t)sizeof(before) &&
+	       arch_is_after_call(before);
+}
+
+static enum stack_end unreadable(const struct stack_memory *memory)
+{
+	return memory->live_tgid ? STACK_END_UNREADABLE : STACK_END_COPY_SHORT;
+}
+
+/* Steps out of a signal frame. Returns 0 to go on, else why not. */
+static enum stack_end step_sigframe(struct cursor *at, struct stack_memory *memory)
+{
+	uint64_t sp = at->sp;
+
+	if (!stack_memory_read(memory, sp + (uint64_t)arch_sigframe_pc_off, &at->pc) ||
+	    !stack_memory_read(memory, sp + (uint64_t)arch_sigframe_fp_off, &at->fp) ||
+	    !stack_memory_read(memory, sp + (uint64_t)arch_sigframe_sp_off, &at->sp))
+		return unreadable(memory);
+	at->exact = true;
+	return 0;
+}
+
+static bool read_cfa(const struct rule *rule, const struct cursor *at, struct stack_memory *memory,
+		     uint64_t *ret_cfa)
+{
+	bool from_sp = rule->kind == RULE_SP || rule->kind == RULE_SP_DEREF;
+	uint64_t cfa = (from_sp ? at->sp : at->fp) + (uint64_t)(int64_t)rule->cfa_off;
+
+	if (rule->kind == RULE_SP_DEREF || rule->kind == RULE_FP_DEREF)
+		return stack_memory_read(memory, cfa, ret_cfa);
+	*ret_cfa = cfa;
+	return true;
+}
+
+static bool read_caller_fp(const struct rule *rule, const struct cursor *at, uint64_t cfa,
+			   struct stack_memory *memory, uint64_t *ret_fp)
+{
+	uint64_t base = rule->flags & RULE_FP_AT_FP ? at->fp : cfa;
+
+	*ret_fp = at->fp;
+	if (!rule->fp_off && !(rule->flags & RULE_FP_AT_FP))
+		return true;
+	return stack_memory_read(memory, base + (uint64_t)(int64_t)rule->fp_off, ret_fp);
+}
+
+/* Steps to the caller by @rule. Returns 0 to go on, else why not. */
+static enum stack_end step_frame(const struct unwinder *unwinder, const struct rule *rule,
+				 struct cursor *at, struct stack_memory *memory)
+{
+	bool no_cfi = rule->flags & (RULE_GUESS | RULE_LEAF);
+	uint64_t cfa, ra, fp;
+
+	/* The outermost frame of code that keeps frame pointers has none to return to. */
+	if (rule->flags & RULE_GUESS && at->fp <= at->sp)
+		return STACK_END_NO_CFI;
+	if (!read_cfa(rule, at, memory, &cfa))
+		return no_cfi ? STACK_END_NO_CFI : unreadable(memory);
+	if (rule->flags & RULE_RA_IN_REG)
+		ra = at->ra_reg;
+	else if (!stack_memory_read(memory, cfa - sizeof(ra), &ra))
+		return no_cfi ? STACK_END_NO_CFI : unreadable(memory);
+	if (!read_caller_fp(rule, at, cfa, memory, &fp))
+		return no_cfi ? STACK_END_NO_CFI : unreadable(memory);
+	if (no_cfi && !is_return_address(unwinder, ra))
+		return STACK_END_NO_CFI;
+	/* A stack grows down: each caller's frame lies above, but for a leaf that keeps its return
+	 * address in a register. */
+	if (!ra || (cfa <= at->sp && !(rule->flags & RULE_RA_IN_REG)))
+		return STACK_END_BAD_FRAME;
+	if (!is_code(unwinder, ra))
+		return STACK_END_NO_RULE;
+	at->pc = ra;
+	at->sp = cfa;
+	at->fp = fp;
+	at->exact = false;
+	return 0;
+}
+
+static void set_guessed(struct walk *walk, uint32_t idx)
+{
+	if (walk->quality == STACK_GUESSED)
+		return;
+	walk->quality = STACK_GUESSED;
+	walk->guessed_idx = (uint16_t)idx;
+}
+
+static void end_walk(struct walk *walk, enum stack_end end)
+{
+	walk->end = end;
+	if (end != STACK_END_ROOT && walk->quality != STACK_GUESSED)
+		walk->quality = STACK_TRUNCATED;
+}
+
+/* Redoes the whole walk with the evaluator of libdwfl, which keeps every register. */
+static void walk_by_evaluator(struct unwinder *unwinder, const uint64_t *reg,
+			      struct stack_memory *memory, struct walk *walk)
+{
+	enum stack_end end;
+
+	if (!unwinder->evaluator)
+		unwinder->evaluator = evaluator_new(unwinder->tgid, unwinder->modules);
+	if (!unwinder->evaluator) {
+		end_walk(walk, STACK_END_NO_CFI);
+		return;
+	}
+	walk->pc_cnt = 0;
+	walk->quality = STACK_COMPLETE;
+	end = evaluator_walk(unwinder->evaluator, reg, memory, walk);
+	/* libdwfl guesses by frame pointer where there is no CFI, and does not say so. */
+	for (uint32_t i = 0; i + 1 < walk->pc_cnt; i++) {
+		struct rule rule = cfi_rule(unwinder->cfi, walk->pc[i], walk->exact[i]);
+
+		if (rule.flags & (RULE_GUESS | RULE_LEAF))
+			set_guessed(walk, i + 1);
+	}
+	end_walk(walk, end);
+}
+
+void unwinder_walk(struct unwinder *unwinder, const uint64_t *reg, struct stack_memory *memory,
+		   struct walk *walk)
+{
+	struct cursor at = { .pc = reg[arch_reg_pc],
+			     .sp = reg[arch_reg_sp],
+			     .fp = reg[arch_reg_fp],
+			     .ra_reg = reg[arch_reg_ra],
+			     .exact = true };
+
+	walk->pc_cnt = 0;
+	walk->quality = STACK_COMPLETE;
+	walk->guessed_idx = 0;
+	while (walk->pc_cnt < MODEL_STACK_MAX) {
+		struct rule rule = cfi_rule(unwinder->cfi, at.pc, at.exact);
+		enum stack_end end;
+
+		walk->pc[walk->pc_cnt] = at.pc;
+		walk->exact[walk->pc_cnt++] = at.exact;
+		/* Only the leaf has the register's value. */
+		if (walk->pc_cnt > 1 && rule.flags & RULE_RA_IN_REG)
+			rule.kind = RULE_COMPLEX;
+		switch ((enum rule_kind)rule.kind) {
+		case RULE_END:
+			end_walk(walk, STACK_END_ROOT);
+			return;
+		case RULE_UNMAPPED:
+			end_walk(walk, STACK_END_NO_RULE);
+			return;
+		case RULE_COMPLEX:
+			walk_by_evaluator(unwinder, reg, memory, walk);
+			return;
+		case RULE_SIGFRAME:
+			end = step_sigframe(&at, memory);
+			break;
+		case RULE_SP:
+		case RULE_FP:
+		case RULE_SP_DEREF:
+		case RULE_FP_DEREF:
+		default:
+			end = step_frame(unwinder, &rule, &at, memory);
+			break;
+		}
+		if (end) {
+			end_walk(walk, end);
+			return;
+		}
+		if (rule.flags & RULE_GUESS)
+			set_guessed(walk, walk->pc_cnt);
+	}
+	end_walk(walk, STACK_END_TOO_DEEP);
+}

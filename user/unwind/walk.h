@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The walk in user space: from a thread's registers and stack to its pcs, by rules. A stack that
+ * cannot be followed is cut there and says why; nothing is made up.
+ */
+#ifndef UNWIND_WALK_H
+#define UNWIND_WALK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "model/model.h"
+#include "proc/maps.h"
+#include "proc/modules.h"
+#include "unwind/stack_memory.h"
+
+struct walk {
+	uint32_t pc_cnt;
+	enum stack_quality quality;
+	enum stack_end end;
+	uint16_t guessed_idx; /* when .quality is STACK_GUESSED */
+	uint64_t pc[MODEL_STACK_MAX]; /* leaf first */
+	bool exact[MODEL_STACK_MAX];
+};
+
+struct unwinder;
+
+/* Returns an unwinder for process @tgid, or NULL with @err set. @maps and @modules are borrowed and
+ * must outlive it. */
+struct unwinder *unwinder_new(pid_t tgid, const struct maps *maps, struct modules *modules,
+			      struct err *err);
+void unwinder_free(struct unwinder *unwinder);
+
+/* Walks the stack of the thread with registers @reg (arch_reg_cnt of them, DWARF numbering) over
+ * @memory into @ret. */
+void unwinder_walk(struct unwinder *unwinder, const uint64_t *reg, struct stack_memory *memory,
+		   struct walk *ret);
+
+#endif
