@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * A vector of structs is encoded as a table, column by column, each value as its difference to the
+ * one above it, in runs: most columns of 25,000 equal threads shrink to three bytes.
+ *
+ *   table    column_cnt row_cnt column*
+ *   column   run* until row_cnt values are told
+ *   run      cnt * 2 + 1, difference     the same difference cnt times
+ *            cnt * 2,     difference*    cnt differences
+ *
+ * What follows from the order of things is not encoded but made anew: where a stack's locs, a loc's
+ * frames and a process's threads begin. So they cannot overlap or point outside.
+ *
+ * A new field gets a new last column; a reader passes over columns that it does not know.
+ */
+#include "model/codec.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "wire/varint.h"
+
+#define RUN_MIN 4	     /* equal differences that are worth a run of their own */
+#define SMALL_MAX_BYTES 4096 /* of the sections that are no tables */
+
+/* What a column's values may be. */
+enum domain {
+	DOMAIN_ANY,
+	DOMAIN_BOOL,
+	DOMAIN_STRING,
+	DOMAIN_PROCESS,
+	DOMAIN_PROCESS_OR_NONE,
+	DOMAIN_STACK_OR_NONE,
+	DOMAIN_LOC,
+	DOMAIN_LOC_CNT,
+	DOMAIN_STATE,
+	DOMAIN_WAIT,
+	DOMAIN_QUALITY,
+	DOMAIN_END,
+	DOMAIN_CNT,
+};
+
+struct column {
+	uint32_t off;
+	uint32_t bytes;
+	enum domain domain;
+};
+
+#define COLUMN(type, field, domain)                                                                \
+	{                                                                                          \
+		offsetof(struct type, field), sizeof(((struct type *)0)->field), domain            \
+	}
+
+/* A field that is added to a struct must be added to its columns (or made anew in rebuild_*):
+ * these sizes are here to remind of it. */
+_Static_assert(sizeof(struct model_process) == 32, "columns of model_process");
+_Static_assert(sizeof(struct model_thread) == 64, "columns of model_thread");
+_Static_assert(sizeof(struct model_stack) == 12, "columns of model_stack");
+_Static_assert(sizeof(struct model_loc) == 24, "columns of model_loc");
+_Static_assert(sizeof(struct model_frame) == 40, "columns of model_frame");
+_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 6 * sizeof(struct vec) +
+					       2 * sizeof(struct table) +
+					       sizeof(uint64_t[LOSS_CNT]) + 2 * sizeof(uint64_t) +
+					       4 * sizeof(uint32_t),
+	       "encode_meta and the tables");
+
+static const struct column process_columns[] = {
+	COLUMN(model_process, start_ns, DOMAIN_ANY),
+	COLUMN(model_process, tgid, DOMAIN_ANY),
+	COLUMN(model_process, comm, DOMAIN_STRING),
+	COLUMN(model_process, exe, DOMAIN_STRING),
+};
+
+static const struct column thread_columns[] = {
+	COLUMN(model_thread, start_ns, DOMAIN_ANY),
+	COLUMN(model_thread, age_ns, DOMAIN_ANY),
+	COLUMN(model_thread, run_cnt, DOMAIN_ANY),
+	COLUMN(model_thread, timeout_left_ns, DOMAIN_ANY),
+	COLUMN(model_thread, process, DOMAIN_PROCESS),
+	COLUMN(model_thread, tid, DOMAIN_ANY),
+	COLUMN(model_thread, comm, DOMAIN_STRING),
+	COLUMN(model_thread, stack, DOMAIN_STACK_OR_NONE),
+	COLUMN(model_thread, kstack, DOMAIN_STACK_OR_NONE),
+	COLUMN(model_thread, object, DOMAIN_STRING),
+	COLUMN(model_thread, syscall, DOMAIN_STRING),
+	COLUMN(model_thread, state, DOMAIN_STATE),
+	COLUMN(model_thread, wait, DOMAIN_WAIT),
+	COLUMN(model_thread, has_timeout, DOMAIN_BOOL),
+	COLUMN(model_thread, raced, DOMAIN_BOOL),
+};
+
+static const struct column stack_columns[] = {
+	COLUMN(model_stack, loc_cnt, DOMAIN_LOC_CNT),
+	COLUMN(model_stack, quality, DOMAIN_QUALITY),
+	COLUMN(model_stack, end, DOMAIN_END),
+	COLUMN(model_stack, guessed_idx, DOMAIN_LOC_CNT),
+};
+
+static const struct column stack_loc_columns[] = {
+	{ 0, sizeof(uint32_t), DOMAIN_LOC },
+};
+
+static const struct column loc_columns[] = {
+	COLUMN(model_loc, pc, DOMAIN_ANY),
+	COLUMN(model_loc, process, DOMAIN_PROCESS_OR_NONE),
+	COLUMN(model_loc, frame_cnt, DOMAIN_ANY),
+	COLUMN(model_loc, exact, DOMAIN_BOOL),
+};
+
+static const struct column frame_columns[] = {
+	COLUMN(model_frame, func_off, DOMAIN_ANY),  COLUMN(model_frame, module_off, DOMAIN_ANY),
+	COLUMN(model_frame, func, DOMAIN_STRING),   COLUMN(model_frame, file, DOMAIN_STRING),
+	COLUMN(model_frame, module, DOMAIN_STRING), COLUMN(model_frame, line, DOMAIN_ANY),
+	COLUMN(model_frame, inlined, DOMAIN_BOOL),  COLUMN(model_frame, kernel, DOMAIN_BOOL),
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TABLE(section, name, columns)                                                              \
+	{                                                                                          \
+		section, #name, offsetof(struct model, name), columns, COUNT(columns)              \
+	}
+
+static const struct model_table {
+	uint32_t section;
+	const char *name;
+	size_t vec_off; /* of the vector in struct model */
+	const struct column *columns;
+	size_t column_cnt;
+} tables[] = {
+	TABLE(CAPFILE_MODEL_PROCESSES, processes, process_columns),
+	TABLE(CAPFILE_MODEL_THREADS, threads, thread_columns),
+	TABLE(CAPFILE_MODEL_STACKS, stacks, stack_columns),
+	TABLE(CAPFILE_MODEL_STACK_LOCS, stack_locs, stack_loc_columns),
+	TABLE(CAPFILE_MODEL_LOCS, locs, loc_columns),
+	TABLE(CAPFILE_MODEL_FRAMES, frames, frame_columns),
+};
+
+static const struct vec *table_vec(const struct model *model, const struct model_table *table)
+{
+	return (const struct vec *)((const char *)model + table->vec_off);
+}
+
+static uint64_t field_get(const struct vec *vec, uint32_t row, const struct column *column)
+{
+	const char *field = (const char *)vec_at(vec, row) + column->off;
+	uint64_t u64;
+	uint32_t u32;
+	uint16_t u16;
+
+	switch (column->bytes) {
+	case 1:
+		return *(const unsigned char *)field;
+	case 2:
+		memcpy(&u16, field, sizeof(u16));
+		return u16;
+	case 4:
+		memcpy(&u32, field, sizeof(u32));
+		return u32;
+	}
+	memcpy(&u64, field, sizeof(u64));
+	return u64;
+}
+
+/* Returns 0, or -ERANGE when @value does not fit the field. */
+static int field_set(const struct vec *vec, uint32_t row, const struct column *column,
+		     uint64_t value)
+{
+	char *field = (char *)vec_at(vec, row) + column->off;
+	uint32_t u32 = (uint32_t)value;
+	uint16_t u16 = (uint16_t)value;
+	uint8_t u8 = (uint8_t)value;
+
+	if (column->bytes < 8 && value >> (8 * column->bytes))
+		return -ERANGE;
+	if (column->domain == DOMAIN_BOOL && value > 1)
+		return -ERANGE;
+	if (column->bytes == 1)
+		memcpy(field, &u8, sizeof(u8));
+	else if (column->bytes == 2)
+		memcpy(field, &u16, sizeof(u16));
+	else if (column->bytes == 4)
+		memcpy(field, &u32, sizeof(u32));
+	else
+		memcpy(field, &value, sizeof(value));
+	return 0;
+}
+
+/* -- encoding -- */
+
+static uint64_t difference(const struct vec *vec, uint32_t row, const struct column *column)
+{
+	uint64_t above = row ? field_get(vec, row - 1, column) : 0;
+
+	return zigzag_encode((int64_t)(field_get(vec, row, column) - above));
+}
+
+/* Returns how many rows from @row on have the same difference. */
+static uint32_t run_length(const struct vec *vec, uint32_t row, const struct column *column)
+{
+	uint64_t first = difference(vec, row, column);
+	uint32_t cnt = 1;
+
+	while (row + cnt < vec->len && difference(vec, row + cnt, column) == first)
+		cnt++;
+	return cnt;
+}
+
+/* Returns how many rows from @row on come before the next run that is worth its own token. */
+static uint32_t literal_length(const struct vec *vec, uint32_t row, const struct column *column)
+{
+	uint32_t end = row;
+
+	while (end < vec->len) {
+		uint32_t equal_cnt = run_length(vec, end, column);
+
+		if (equal_cnt >= RUN_MIN)
+			break;
+		end += equal_cnt;
+	}
+	return end - row;
+}
+
+static void encode_column(struct buf *buf, const struct vec *vec, const struct column *column)
+{
+	for (uint32_t row = 0; row < vec->len;) {
+		uint32_t literal_cnt = literal_length(vec, row, column);
+		uint32_t end = row + literal_cnt;
+
+		if (literal_cnt) {
+			varint_put(buf, (uint64_t)literal_cnt * 2);
+			for (; row < end; row++)
+				varint_put(buf, difference(vec, row, column));
+			continue;
+		}
+		end = row + run_length(vec, row, column);
+		varint_put(buf, (uint64_t)(end - row) * 2 + 1);
+		varint_put(buf, difference(vec, row, column));
+		row = end;
+	}
+}
+
+static void encode_table(struct buf *buf, const struct vec *vec, const struct model_table *table)
+{
+	varint_put(buf, table->column_cnt);
+	varint_put(buf, vec->len);
+	for (size_t i = 0; i < table->column_cnt; i++)
+		encode_column(buf, vec, &table->columns[i]);
+}
+
+/* Copies the frames in the order of their locs. Returns 0, -E2BIG or -ENOMEM. */
+static int frames_by_loc(const struct model *model, struct vec *ret_frames)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
+		const struct model_loc *loc = model_loc(model, i);
+
+		if (loc->frame_cnt)
+			err = vec_append(ret_frames, model_loc_frames(model, loc), loc->frame_cnt);
+	}
+	return err;
+}
+
+static int encode_tables(const struct model *model, struct buf *buf, struct capfile_writer *writer)
+{
+	struct vec frames;
+	int err;
+
+	vec_init(&frames, sizeof(struct model_frame), MODEL_LOC_MAX);
+	err = frames_by_loc(model, &frames);
+	for (size_t i = 0; i < COUNT(tables) && !err; i++) {
+		bool is_frames = tables[i].section == CAPFILE_MODEL_FRAMES;
+
+		buf_clear(buf);
+		encode_table(buf, is_frames ? &frames : table_vec(model, &tables[i]), &tables[i]);
+		err = buf->failed ? -ENOMEM
+				  : capfile_writer_put(writer, tables[i].section, buf_text(buf),
+						       buf->len);
+	}
+	vec_release(&frames);
+	return err;
+}
+
+static int encode_meta(const struct model *model, struct buf *buf, struct capfile_writer *writer)
+{
+	buf_clear(buf);
+	varint_put(buf, model->wall_ns);
+	varint_put(buf, model->boot_ns);
+	varint_put(buf, zigzag_encode(model->utc_offset_s));
+	varint_put(buf, model->loiter_version);
+	varint_put(buf, model->host);
+	varint_put(buf, model->kernel);
+	varint_put(buf, model->strings.lost_cnt);
+	varint_put(buf, LOSS_CNT);
+	for (uint32_t i = 0; i < LOSS_CNT; i++)
+		varint_put(buf, model->losses[i]);
+	if (buf->failed)
+		return -ENOMEM;
+	return capfile_writer_put(writer, CAPFILE_MODEL_META, buf->data, buf->len);
+}
+
+/* The strings by id, each with its NUL, as they lie in the pool. */
+static int encode_strings(const struct model *model, struct capfile_writer *writer)
+{
+	const struct strpool *strings = &model->strings;
+
+	return capfile_writer_put(writer, CAPFILE_MODEL_STRINGS, buf_text(&strings->text),
+				  strings->text.len);
+}
+
+int model_encode(const struct model *model, struct capfile_writer *writer)
+{
+	struct buf buf;
+	int err;
+
+	buf_init(&buf, CAPFILE_SECTION_MAX_BYTES);
+	err = encode_meta(model, &buf, writer);
+	if (!err)
+		err = encode_strings(model, writer);
+	if (!err)
+		err = encode_tables(model, &buf, writer);
+	buf_release(&buf);
+	return err;
+}
+
+/* -- decoding: first every section as it comes, then what refers from one to another -- */
+
+/* Reads one column. Returns 0 or -ERANGE (a value or a run too large), -EBADMSG (cut off). */
+static int decode_column(struct cursor *cursor, const struct vec *vec, const struct column *column)
+{
+	uint64_t value = 0, step = 0;
+	uint32_t row = 0;
+
+	while (row < vec->len) {
+		uint64_t token = cursor_varint(cursor);
+		uint64_t cnt = token >> 1;
+		bool is_run = token & 1;
+
+		if (!cnt || cnt > vec->len - row)
+			return cursor->failed ? -EBADMSG : -ERANGE;
+		for (uint64_t i = 0; i < cnt; i++) {
+			if (!i || !is_run)
+				step = (uint64_t)zigzag_decode(cursor_varint(cursor));
+			value += step;
+			if (field_set(vec, row++, column, value))
+				return -ERANGE;
+		}
+		if (cursor->failed)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int decode_table(struct model *model, const struct model_table *table, struct cursor *cursor,
+			const struct capfile_reader *reader, struct err *err)
+{
+	struct vec *vec = (struct vec *)((char *)model + table->vec_off);
+	uint64_t column_cnt = cursor_varint(cursor);
+	uint64_t row_cnt = cursor_varint(cursor);
+
+	if (column_cnt < table->column_cnt || row_cnt > vec->max)
+		return capfile_reader_damaged(reader, err, "the count of its %s is wrong",
+					      table->name);
+	for (uint64_t i = 0; i < row_cnt; i++)
+		if (!vec_push(vec))
+			return err_set_errno(err, -ENOMEM, "cannot read '%s'", reader->name);
+	for (size_t i = 0; i < table->column_cnt; i++)
+		if (decode_column(cursor, vec, &table->columns[i]))
+			return capfile_reader_damaged(reader, err, "its %s make no sense",
+						      table->name);
+	return 0;
+}
+
+static int decode_strings(struct model *model, struct cursor *cursor,
+			  const struct capfile_reader *reader, struct err *err)
+{
+	struct strpool *strings = &model->strings;
+	size_t len = cursor_left_bytes(cursor);
+	const char *text = cursor_bytes(cursor, len);
+
+	if (!len)
+		return 0;
+	if (text[len - 1] || len > strings->text.max_bytes)
+		return capfile_reader_damaged(reader, err, "its strings make no sense");
+	if (buf_put(&strings->text, text, len))
+		return err_set_errno(err, -ENOMEM, "cannot read '%s'", reader->name);
+	/* Not by strpool_add: who chooses the strings could make them collide in its table. */
+	for (size_t at = 0; at < len; at += strlen(text + at) + 1) {
+		uint32_t off = (uint32_t)at;
+
+		if (vec_append(&strings->offs, &off, 1))
+			return capfile_reader_damaged(reader, err, "it has too many strings");
+	}
+	return 0;
+}
+
+static int decode_losses(struct model *model, struct cursor *cursor,
+			 const struct capfile_reader *reader, struct err *err)
+{
+	uint64_t cnt = cursor_varint(cursor);
+
+	for (uint64_t i = 0; i < cnt && !cursor->failed; i++) {
+		uint64_t loss_cnt = cursor_varint(cursor);
+
+		if (i < LOSS_CNT)
+			model->losses[i] = loss_cnt;
+		else if (loss_cnt)
+			return err_set(err, -EBADMSG,
+				       "'%s' was written by a newer loiter (it tells of a loss "
+				       "that this one does not know)",
+				       reader->name);
+	}
+	return 0;
+}
+
+static int decode_meta(struct model *model, struct cursor *cursor,
+		       const struct capfile_reader *reader, struct err *err)
+{
+	uint64_t version, host, kernel, lost_cnt;
+	int64_t utc_offset_s;
+	int code;
+
+	model->wall_ns = cursor_varint(cursor);
+	model->boot_ns = cursor_varint(cursor);
+	utc_offset_s = zigzag_decode(cursor_varint(cursor));
+	version = cursor_varint(cursor);
+	host = cursor_varint(cursor);
+	kernel = cursor_varint(cursor);
+	lost_cnt = cursor_varint(cursor);
+	code = decode_losses(model, cursor, reader, err);
+	if (code)
+		return code;
+	/* Anything but a day's worth of seconds is no time zone. */
+	if (cursor->failed || utc_offset_s < -86400 || utc_offset_s > 86400 ||
+	    (version | host | kernel | lost_cnt) > UINT32_MAX)
+		return capfile_reader_damaged(reader, err, "its head makes no sense");
+	model->utc_offset_s = (int32_t)utc_offset_s;
+	model->loiter_version = (uint32_t)version;
+	model->host = (uint32_t)host;
+	model->kernel = (uint32_t)kernel;
+	model->strings.lost_cnt = (uint32_t)lost_cnt;
+	return 0;
+}
+
+/* Decodes one section and notes it in @seen; unknown ones are passed over. */
+static int decode_section(struct model *model, uint32_t type, const struct buf *payload,
+			  uint32_t *seen, const struct capfile_reader *reader, struct err *err)
+{
+	struct cursor cursor;
+
+	if (type > CAPFILE_MODEL_FRAMES)
+		return 0;
+	if (*seen & 1u << type)
+		return capfile_reader_damaged(reader, err, "section %u comes twice", type);
+	*seen |= 1u << type;
+	cursor_init(&cursor, payload->data, payload->len);
+	if (type == CAPFILE_MODEL_META)
+		return decode_meta(model, &cursor, reader, err);
+	if (type == CAPFILE_MODEL_STRINGS)
+		return decode_strings(model, &cursor, reader, err);
+	for (size_t i = 0; i < COUNT(tables); i++)
+		if (tables[i].section == type)
+			return decode_table(model, &tables[i], &cursor, reader, err);
+	return 0;
+}
+
+struct range {
+	uint64_t min;
+	uint64_t end; /* first value behind it */
+	bool or_none; /* MODEL_NONE as well */
+};
+
+static bool table_is_in_range(const struct vec *vec, const struct model_table *table,
+			      const struct range *range_of_domain)
+{
+	for (size_t i = 0; i < table->column_cnt; i++) {
+		const struct column *column = &table->columns[i];
+		const struct range *range = &range_of_domain[column->domain];
+
+		if (column->domain == DOMAIN_ANY)
+			continue;
+		for (uint32_t row = 0; row < vec->len; row++) {
+			uint64_t value = field_get(vec, row, column);
+
+			if ((value < range->min || value >= range->end) &&
+			    !(range->or_none && value == MODEL_NONE))
+				return false;
+		}
+	}
+	return true;
+}
+
+static int check_ranges(const struct model *model, const struct capfile_reader *reader,
+			struct err *err)
+{
+	uint64_t string_end = (uint64_t)model->strings.offs.len + 1;
+	const struct range range_of_domain[DOMAIN_CNT] = {
+		[DOMAIN_BOOL] = { 0, 2, false },
+		[DOMAIN_STRING] = { 0, string_end, false },
+		[DOMAIN_PROCESS] = { 0, model->processes.len, false },
+		[DOMAIN_PROCESS_OR_NONE] = { 0, model->processes.len, true },
+		[DOMAIN_STACK_OR_NONE] = { 0, model->stacks.len, true },
+		[DOMAIN_LOC] = { 0, model->locs.len, false },
+		[DOMAIN_LOC_CNT] = { 0, MODEL_STACK_MAX + 1, false },
+		[DOMAIN_STATE] = { THREAD_RUNNING, THREAD_ZOMBIE + 1, false },
+		[DOMAIN_WAIT] = { WAIT_NONE, WAIT_KIND_CNT, false },
+		[DOMAIN_QUALITY] = { STACK_COMPLETE, STACK_GUESSED + 1, false },
+		[DOMAIN_END] = { STACK_END_ROOT, STACK_END_COMPAT + 1, false },
+	};
+
+	for (size_t i = 0; i < COUNT(tables); i++)
+		if (!table_is_in_range(table_vec(model, &tables[i]), &tables[i], range_of_domain))
+			return capfile_reader_damaged(reader, err, "its %s are out of range",
+						      tables[i].name);
+	if (model->loiter_version >= string_end || model->host >= string_end ||
+	    model->kernel >= string_end)
+		return capfile_reader_damaged(reader, err, "its head is out of range");
+	return 0;
+}
+
+/* Stacks lie one behind the other in .stack_locs. */
+static bool rebuild_stacks(struct model *model)
+{
+	uint64_t next = 0;
+
+	for (uint32_t i = 0; i < model->stacks.len; i++) {
+		struct model_stack *stack = model_stack(model, i);
+
+		stack->first_loc = (uint32_t)next;
+		next += stack->loc_cnt;
+		if (next > model->stack_locs.len || stack->guessed_idx > stack->loc_cnt)
+			return false;
+	}
+	return next == model->stack_locs.len;
+}
+
+/* The frames of locs lie one behind the other in .frames. */
+static bool rebuild_locs(struct model *model)
+{
+	uint64_t next = 0;
+
+	for (uint32_t i = 0; i < model->locs.len; i++) {
+		struct model_loc *loc = model_loc(model, i);
+
+		loc->first_frame = loc->frame_cnt ? (uint32_t)next : 0;
+		next += loc->frame_cnt;
+		if (next > model->frames.len)
+			return false;
+	}
+	return next == model->frames.len;
+}
+
+/* The threads of a process lie one behind the other in .threads, as after model_sort. */
+static bool rebuild_processes(struct model *model)
+{
+	uint32_t process_idx = 0;
+
+	for (uint32_t i = 0; i < model->threads.len; i++) {
+		const struct model_thread *thread = model_thread(model, i);
+		struct model_process *process = model_process(model, thread->process);
+
+		if (thread->process < process_idx)
+			return false;
+		process_idx = thread->process;
+		if (!process->thread_cnt++)
+			process->first_thread = i;
+	}
+	return true;
+}
+
+int model_decode(struct model *model, struct capfile_reader *reader, struct err *err)
+{
+	const uint32_t all_sections = (1u << (CAPFILE_MODEL_FRAMES + 1)) - 2;
+	uint32_t type, seen = 0;
+	struct buf payload;
+	int code;
+
+	buf_init(&payload, SMALL_MAX_BYTES);
+	while ((code = capfile_reader_next(reader, &type, &payload, err)) == 1) {
+		code = decode_section(model, type, &payload, &seen, reader, err);
+		if (code)
+			break;
+	}
+	buf_release(&payload);
+	if (code)
+		return code;
+	if (seen != all_sections)
+		return capfile_reader_damaged(reader, err, "a part of it is missing");
+	code = check_ranges(model, reader, err);
+	if (code)
+		return code;
+	if (!rebuild_stacks(model) || !rebuild_locs(model) || !rebuild_processes(model))
+		return capfile_reader_damaged(reader, err, "its parts contradict each other");
+	return 0;
+}
