@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * A vector of structs is encoded as a table, column by column, each value as its difference to the
- * one above it, in runs: most columns of 25,000 equal threads shrink to three bytes.
- *
- *   table    column_cnt row_cnt column*
- *   column   run* until row_cnt values are told
- *   run      cnt * 2 + 1, difference     the same difference cnt times
- *            cnt * 2,     difference*    cnt differences
- *
  * What follows from the order of things is not encoded but made anew: where a stack's locs, a loc's
  * frames and a process's threads begin. So they cannot overlap or point outside.
- *
- * A new field gets a new last column; a reader passes over columns that it does not know.
  */
 #include "model/codec.h"
 
@@ -19,10 +9,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "wire/columns.h"
 #include "wire/varint.h"
-
-#define RUN_MIN 4	     /* equal differences that are worth a run of their own */
-#define SMALL_MAX_BYTES 4096 /* of the sections that are no tables */
 
 /* What a column's values may be. */
 enum domain {
@@ -39,12 +27,6 @@ enum domain {
 	DOMAIN_QUALITY,
 	DOMAIN_END,
 	DOMAIN_CNT,
-};
-
-struct column {
-	uint32_t off;
-	uint32_t bytes;
-	enum domain domain;
 };
 
 #define COLUMN(type, field, domain)                                                                \
@@ -141,112 +123,7 @@ static const struct vec *table_vec(const struct model *model, const struct model
 	return (const struct vec *)((const char *)model + table->vec_off);
 }
 
-static uint64_t field_get(const struct vec *vec, uint32_t row, const struct column *column)
-{
-	const char *field = (const char *)vec_at(vec, row) + column->off;
-	uint64_t u64;
-	uint32_t u32;
-	uint16_t u16;
-
-	switch (column->bytes) {
-	case 1:
-		return *(const unsigned char *)field;
-	case 2:
-		memcpy(&u16, field, sizeof(u16));
-		return u16;
-	case 4:
-		memcpy(&u32, field, sizeof(u32));
-		return u32;
-	}
-	memcpy(&u64, field, sizeof(u64));
-	return u64;
-}
-
-/* Returns 0, or -ERANGE when @value does not fit the field. */
-static int field_set(const struct vec *vec, uint32_t row, const struct column *column,
-		     uint64_t value)
-{
-	char *field = (char *)vec_at(vec, row) + column->off;
-	uint32_t u32 = (uint32_t)value;
-	uint16_t u16 = (uint16_t)value;
-	uint8_t u8 = (uint8_t)value;
-
-	if (column->bytes < 8 && value >> (8 * column->bytes))
-		return -ERANGE;
-	if (column->domain == DOMAIN_BOOL && value > 1)
-		return -ERANGE;
-	if (column->bytes == 1)
-		memcpy(field, &u8, sizeof(u8));
-	else if (column->bytes == 2)
-		memcpy(field, &u16, sizeof(u16));
-	else if (column->bytes == 4)
-		memcpy(field, &u32, sizeof(u32));
-	else
-		memcpy(field, &value, sizeof(value));
-	return 0;
-}
-
 /* -- encoding -- */
-
-static uint64_t difference(const struct vec *vec, uint32_t row, const struct column *column)
-{
-	uint64_t above = row ? field_get(vec, row - 1, column) : 0;
-
-	return zigzag_encode((int64_t)(field_get(vec, row, column) - above));
-}
-
-/* Returns how many rows from @row on have the same difference. */
-static uint32_t run_length(const struct vec *vec, uint32_t row, const struct column *column)
-{
-	uint64_t first = difference(vec, row, column);
-	uint32_t cnt = 1;
-
-	while (row + cnt < vec->len && difference(vec, row + cnt, column) == first)
-		cnt++;
-	return cnt;
-}
-
-/* Returns how many rows from @row on come before the next run that is worth its own token. */
-static uint32_t literal_length(const struct vec *vec, uint32_t row, const struct column *column)
-{
-	uint32_t end = row;
-
-	while (end < vec->len) {
-		uint32_t equal_cnt = run_length(vec, end, column);
-
-		if (equal_cnt >= RUN_MIN)
-			break;
-		end += equal_cnt;
-	}
-	return end - row;
-}
-
-static void encode_column(struct buf *buf, const struct vec *vec, const struct column *column)
-{
-	for (uint32_t row = 0; row < vec->len;) {
-		uint32_t literal_cnt = literal_length(vec, row, column);
-		uint32_t end = row + literal_cnt;
-
-		if (literal_cnt) {
-			varint_put(buf, (uint64_t)literal_cnt * 2);
-			for (; row < end; row++)
-				varint_put(buf, difference(vec, row, column));
-			continue;
-		}
-		end = row + run_length(vec, row, column);
-		varint_put(buf, (uint64_t)(end - row) * 2 + 1);
-		varint_put(buf, difference(vec, row, column));
-		row = end;
-	}
-}
-
-static void encode_table(struct buf *buf, const struct vec *vec, const struct model_table *table)
-{
-	varint_put(buf, table->column_cnt);
-	varint_put(buf, vec->len);
-	for (size_t i = 0; i < table->column_cnt; i++)
-		encode_column(buf, vec, &table->columns[i]);
-}
 
 /* Copies the frames in the order of their locs. Returns 0, -E2BIG or -ENOMEM. */
 static int frames_by_loc(const struct model *model, struct vec *ret_frames)
@@ -273,7 +150,8 @@ static int encode_tables(const struct model *model, struct buf *buf, struct capf
 		bool is_frames = tables[i].section == CAPFILE_MODEL_FRAMES;
 
 		buf_clear(buf);
-		encode_table(buf, is_frames ? &frames : table_vec(model, &tables[i]), &tables[i]);
+		columns_encode(buf, is_frames ? &frames : table_vec(model, &tables[i]),
+			       tables[i].columns, tables[i].column_cnt);
 		err = buf->failed ? -ENOMEM
 				  : capfile_writer_put(writer, tables[i].section, buf_text(buf),
 						       buf->len);
@@ -326,49 +204,18 @@ int model_encode(const struct model *model, struct capfile_writer *writer)
 
 /* -- decoding: first every section as it comes, then what refers from one to another -- */
 
-/* Reads one column. Returns 0 or -ERANGE (a value or a run too large), -EBADMSG (cut off). */
-static int decode_column(struct cursor *cursor, const struct vec *vec, const struct column *column)
-{
-	uint64_t value = 0, step = 0;
-	uint32_t row = 0;
-
-	while (row < vec->len) {
-		uint64_t token = cursor_varint(cursor);
-		uint64_t cnt = token >> 1;
-		bool is_run = token & 1;
-
-		if (!cnt || cnt > vec->len - row)
-			return cursor->failed ? -EBADMSG : -ERANGE;
-		for (uint64_t i = 0; i < cnt; i++) {
-			if (!i || !is_run)
-				step = (uint64_t)zigzag_decode(cursor_varint(cursor));
-			value += step;
-			if (field_set(vec, row++, column, value))
-				return -ERANGE;
-		}
-		if (cursor->failed)
-			return -EBADMSG;
-	}
-	return 0;
-}
-
 static int decode_table(struct model *model, const struct model_table *table, struct cursor *cursor,
 			const struct capfile_reader *reader, struct err *err)
 {
 	struct vec *vec = (struct vec *)((char *)model + table->vec_off);
-	uint64_t column_cnt = cursor_varint(cursor);
-	uint64_t row_cnt = cursor_varint(cursor);
+	int code = columns_decode(cursor, vec, table->columns, table->column_cnt);
 
-	if (column_cnt < table->column_cnt || row_cnt > vec->max)
-		return capfile_reader_damaged(reader, err, "the count of its %s is wrong",
-					      table->name);
-	for (uint64_t i = 0; i < row_cnt; i++)
-		if (!vec_push(vec))
-			return err_set_errno(err, -ENOMEM, "cannot read '%s'", reader->name);
-	for (size_t i = 0; i < table->column_cnt; i++)
-		if (decode_column(cursor, vec, &table->columns[i]))
-			return capfile_reader_damaged(reader, err, "its %s make no sense",
-						      table->name);
+	if (code == -ENOMEM)
+		return err_set_errno(err, code, "cannot read '%s'", reader->name);
+	if (code == -E2BIG)
+		return capfile_reader_damaged(reader, err, "it has too many %s", table->name);
+	if (code)
+		return capfile_reader_damaged(reader, err, "its %s make no sense", table->name);
 	return 0;
 }
 
@@ -465,52 +312,28 @@ static int decode_section(struct model *model, uint32_t type, const struct buf *
 	return 0;
 }
 
-struct range {
-	uint64_t min;
-	uint64_t end; /* first value behind it */
-	bool or_none; /* MODEL_NONE as well */
-};
-
-static bool table_is_in_range(const struct vec *vec, const struct model_table *table,
-			      const struct range *range_of_domain)
-{
-	for (size_t i = 0; i < table->column_cnt; i++) {
-		const struct column *column = &table->columns[i];
-		const struct range *range = &range_of_domain[column->domain];
-
-		if (column->domain == DOMAIN_ANY)
-			continue;
-		for (uint32_t row = 0; row < vec->len; row++) {
-			uint64_t value = field_get(vec, row, column);
-
-			if ((value < range->min || value >= range->end) &&
-			    !(range->or_none && value == MODEL_NONE))
-				return false;
-		}
-	}
-	return true;
-}
-
 static int check_ranges(const struct model *model, const struct capfile_reader *reader,
 			struct err *err)
 {
 	uint64_t string_end = (uint64_t)model->strings.offs.len + 1;
-	const struct range range_of_domain[DOMAIN_CNT] = {
-		[DOMAIN_BOOL] = { 0, 2, false },
-		[DOMAIN_STRING] = { 0, string_end, false },
-		[DOMAIN_PROCESS] = { 0, model->processes.len, false },
-		[DOMAIN_PROCESS_OR_NONE] = { 0, model->processes.len, true },
-		[DOMAIN_STACK_OR_NONE] = { 0, model->stacks.len, true },
-		[DOMAIN_LOC] = { 0, model->locs.len, false },
-		[DOMAIN_LOC_CNT] = { 0, MODEL_STACK_MAX + 1, false },
-		[DOMAIN_STATE] = { THREAD_RUNNING, THREAD_ZOMBIE + 1, false },
-		[DOMAIN_WAIT] = { WAIT_NONE, WAIT_KIND_CNT, false },
-		[DOMAIN_QUALITY] = { STACK_COMPLETE, STACK_GUESSED + 1, false },
-		[DOMAIN_END] = { STACK_END_ROOT, STACK_END_COMPAT + 1, false },
+	const struct column_range ranges[DOMAIN_CNT] = {
+		[DOMAIN_ANY] = { .any = true },
+		[DOMAIN_BOOL] = { .end = 2 },
+		[DOMAIN_STRING] = { .end = string_end },
+		[DOMAIN_PROCESS] = { .end = model->processes.len },
+		[DOMAIN_PROCESS_OR_NONE] = { .end = model->processes.len, .or_none = true },
+		[DOMAIN_STACK_OR_NONE] = { .end = model->stacks.len, .or_none = true },
+		[DOMAIN_LOC] = { .end = model->locs.len },
+		[DOMAIN_LOC_CNT] = { .end = MODEL_STACK_MAX + 1 },
+		[DOMAIN_STATE] = { .min = THREAD_RUNNING, .end = THREAD_ZOMBIE + 1 },
+		[DOMAIN_WAIT] = { .min = WAIT_NONE, .end = WAIT_KIND_CNT },
+		[DOMAIN_QUALITY] = { .min = STACK_COMPLETE, .end = STACK_GUESSED + 1 },
+		[DOMAIN_END] = { .min = STACK_END_ROOT, .end = STACK_END_COMPAT + 1 },
 	};
 
 	for (size_t i = 0; i < COUNT(tables); i++)
-		if (!table_is_in_range(table_vec(model, &tables[i]), &tables[i], range_of_domain))
+		if (!columns_in_range(table_vec(model, &tables[i]), tables[i].columns,
+				      tables[i].column_cnt, ranges))
 			return capfile_reader_damaged(reader, err, "its %s are out of range",
 						      tables[i].name);
 	if (model->loiter_version >= string_end || model->host >= string_end ||
@@ -576,7 +399,7 @@ int model_decode(struct model *model, struct capfile_reader *reader, struct err 
 	struct buf payload;
 	int code;
 
-	buf_init(&payload, SMALL_MAX_BYTES);
+	buf_init(&payload, 0);
 	while ((code = capfile_reader_next(reader, &type, &payload, err)) == 1) {
 		code = decode_section(model, type, &payload, &seen, reader, err);
 		if (code)
