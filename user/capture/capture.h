@@ -44,6 +44,12 @@ void capture_free(struct capture *capture);
  * stack behind it when asked for. Returns 0, the visitor's error, or -errno with @err set. */
 int capture_read_tasks(struct capture *capture, capture_visit *visit, void *arg, struct err *err);
 
+/* Whether single threads can be visited: this kernel's iterator takes a filter. */
+bool capture_can_read_thread(const struct capture *capture);
+
+/* Visits thread @tid of a target alone. Returns 0, the visitor's error, -ESRCH or -errno. */
+int capture_read_thread(struct capture *capture, pid_t tid, capture_visit *visit, void *arg);
+
 /* Reads the record of the calling thread. Returns 0 or -errno. */
 int capture_read_self(struct capture *capture, struct wire_task *ret);
 

@@ -22,6 +22,7 @@ struct capture {
 	struct loiter_bpf *skel;
 	struct bpf_link *tasks;
 	struct bpf_link *self;
+	bool has_filter; /* of the task iterator */
 	struct ring_buffer *ring;
 	struct vec sample_links; /* struct bpf_link *, one a CPU */
 	struct wire_record *record;
@@ -68,26 +69,27 @@ static int set_targets(struct capture *capture, const struct capture_options *op
 	return 0;
 }
 
-/* Attaches the iterator to one process (@tgid) or one thread (@tid), or to all when both are 0.
- * The filter exists since 6.1: f0d74c4da1f0 ("bpf: Parameterize task iterators."); without it the
- * program filters alone. */
-static struct bpf_link *attach_iterator(struct capture *capture, pid_t tgid, pid_t tid)
+/* Attaches the iterator to one process (@tgid) or one thread (@tid). The filter exists since 6.1:
+ * f0d74c4da1f0 ("bpf: Parameterize task iterators."). Returns NULL with errno set. */
+static struct bpf_link *attach_filtered(struct capture *capture, pid_t tgid, pid_t tid)
 {
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
-	struct bpf_program *program = capture->skel->progs.on_task;
 	union bpf_iter_link_info info = { 0 };
-	struct bpf_link *link;
 
-	if (tgid || tid) {
-		info.task.pid = (uint32_t)tgid;
-		info.task.tid = (uint32_t)tid;
-		opts.link_info = &info;
-		opts.link_info_len = sizeof(info);
-		link = bpf_program__attach_iter(program, &opts);
-		if (link)
-			return link;
-	}
-	return bpf_program__attach_iter(program, NULL);
+	info.task.pid = (uint32_t)tgid;
+	info.task.tid = (uint32_t)tid;
+	opts.link_info = &info;
+	opts.link_info_len = sizeof(info);
+	return bpf_program__attach_iter(capture->skel->progs.on_task, &opts);
+}
+
+/* Attaches the iterator to one process, or to all when @tgid is 0 or the kernel has no filter: the
+ * program filters too. */
+static struct bpf_link *attach_iterator(struct capture *capture, pid_t tgid)
+{
+	struct bpf_link *link = tgid ? attach_filtered(capture, tgid, 0) : NULL;
+
+	return link ? link : bpf_program__attach_iter(capture->skel->progs.on_task, NULL);
 }
 
 static int load(struct capture *capture, const struct capture_options *options, struct err *err)
@@ -108,8 +110,14 @@ static int load(struct capture *capture, const struct capture_options *options, 
 	code = set_targets(capture, options);
 	if (code)
 		return load_failed(code, "name the target processes to the BPF programs", err);
-	capture->tasks = attach_iterator(capture, only, 0);
+	capture->tasks = attach_iterator(capture, only);
 	if (!capture->tasks)
+		return load_failed(-errno, "attach the task iterator", err);
+	capture->self = attach_filtered(capture, 0, gettid());
+	capture->has_filter = capture->self != NULL;
+	if (!capture->self)
+		capture->self = attach_iterator(capture, 0);
+	if (!capture->self)
 		return load_failed(-errno, "attach the task iterator", err);
 	return 0;
 }
@@ -217,6 +225,23 @@ int capture_read_tasks(struct capture *capture, capture_visit *visit, void *arg,
 	return code;
 }
 
+bool capture_can_read_thread(const struct capture *capture)
+{
+	return capture->has_filter;
+}
+
+int capture_read_thread(struct capture *capture, pid_t tid, capture_visit *visit, void *arg)
+{
+	struct bpf_link *link = attach_filtered(capture, 0, tid);
+	int err;
+
+	if (!link)
+		return -errno;
+	err = read_link(capture, link, visit, arg);
+	bpf_link__destroy(link);
+	return err;
+}
+
 static int keep_self(void *arg, const struct wire_record *record)
 {
 	if (record->type == WIRE_TASK && record->task.flags & WIRE_IS_SELF)
@@ -234,11 +259,7 @@ int capture_read_self(struct capture *capture, struct wire_task *ret)
 	/* Added for this read only: loiter is no target of its own, unless it was named as one. */
 	bool named = !bpf_map_lookup_elem(map_fd, &own, &one);
 
-	if (!named)
-		err = bpf_map_update_elem(map_fd, &own, &one, BPF_ANY);
-	if (!capture->self)
-		capture->self = attach_iterator(capture, 0, gettid());
-	if (!capture->self)
+	if (!named && bpf_map_update_elem(map_fd, &own, &one, BPF_ANY))
 		return -errno;
 	ret->header.size_bytes = 0;
 	err = read_link(capture, capture->self, keep_self, ret);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "collect/assemble.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/clock.h"
+#include "base/sigbus.h"
+#include "collect/wait_object.h"
+#include "proc/process.h"
+#include "symbolize/symbolize.h"
+#include "unwind/arch.h"
+
+#define WAIT_FUNC_MAX 32 /* functions that wait_classify is shown: it needs the leaf side only */
+
+struct assembly {
+	struct snapshot *snapshot;
+	struct model *model;
+	uint32_t *process_of_target; /* index in the model, MODEL_NONE until a thread is seen */
+	uint32_t *entry_of_thread;   /* by the thread's index in the model */
+	struct symbolizer **symbolizers;     /* by target; NULL where there is none */
+	struct wait_objects **wait_objects; /* likewise, made when first needed */
+	struct table kinds; /* hash of stack and system call -> enum wait_kind */
+};
+
+static void count_stack_losses(struct model *model, const struct model_stack *stack)
+{
+	static const enum loss by_end[] = {
+		[STACK_END_UNREADABLE] = LOSS_STACKS_UNREADABLE,
+		[STACK_END_NO_RULE] = LOSS_STACKS_NO_RULE,
+		[STACK_END_BAD_FRAME] = LOSS_STACKS_BAD_FRAME,
+		[STACK_END_TOO_DEEP] = LOSS_STACKS_TOO_DEEP,
+		[STACK_END_COPY_SHORT] = LOSS_STACKS_COPY_SHORT,
+		[STACK_END_NO_CFI] = LOSS_STACKS_NO_CFI,
+	};
+
+	if (stack->end != STACK_END_ROOT && stack->end < sizeof(by_end) / sizeof(by_end[0]))
+		model->losses[by_end[stack->end]]++;
+	if (stack->quality == STACK_GUESSED)
+		model->losses[LOSS_STACKS_GUESSED]++;
+}
+
+static enum thread_state state_of(const struct entry *entry, bool settled)
+{
+	if (entry->task_state == WIRE_STATE_ZOMBIE || entry->task_state == WIRE_STATE_DEAD)
+		return THREAD_ZOMBIE;
+	if (!settled || entry->state == ENTRY_SAMPLED || entry->flags & WIRE_ON_CPU)
+		return THREAD_RUNNING;
+	switch (entry->task_state) {
+	case WIRE_STATE_RUNNABLE:
+		return THREAD_RUNNABLE;
+	case WIRE_STATE_STOPPED:
+	case WIRE_STATE_TRACED:
+		return THREAD_STOPPED;
+	default:
+		return THREAD_BLOCKED;
+	}
+}
+
+/* Ages are counted back from the snapshot's moment; for a thread that blocked while the snapshot
+ * was already being taken, from the look at it. */
+static uint64_t age_of(const struct snapshot *snapshot, const struct entry *entry)
+{
+	uint64_t last_ran_ns =
+		entry->last_ran_ns + (uint64_t)snapshot->sched_clock_offset_ns;
+
+	if (last_ran_ns <= snapshot->mono_ns)
+		return snapshot->mono_ns - last_ran_ns;
+	return entry->now_ns > last_ran_ns ? entry->now_ns - last_ran_ns : 0;
+}
+
+static uint32_t process_of(struct assembly *assembly, const struct entry *entry)
+{
+	struct model *model = assembly->model;
+	uint32_t *slot = &assembly->process_of_target[entry->target];
+	const struct target *target = vec_at(&assembly->snapshot->targets, entry->target);
+	char exe[4096];
+
+	if (*slot != MODEL_NONE)
+		return *slot;
+	*slot = model_add_process(model, target->tgid, target->start_ns);
+	if (*slot == MODEL_NONE)
+		return MODEL_NONE;
+	process_exe((pid_t)target->tgid, exe, sizeof(exe));
+	model_process(model, *slot)->exe = strpool_add(&model->strings, exe);
+	/* Replaced by the leader's name when the leader is seen. */
+	model_process(model, *slot)->comm = strpool_add(&model->strings, entry->comm);
+	if (!target->unwinder)
+		model->losses[LOSS_PROCESSES_UNREADABLE]++;
+	return *slot;
+}
+
+static void add_stacks(struct assembly *assembly, const struct entry *entry,
+		       struct model_thread *thread)
+{
+	struct model *model = assembly->model;
+	const struct stackset *stacks = &assembly->snapshot->stacks;
+
+	if (entry->stack != STACKSET_NONE) {
+		thread->stack = stackset_to_model(stacks, entry->stack, model, thread->process);
+		if (thread->stack != MODEL_NONE)
+			count_stack_losses(model, model_stack(model, thread->stack));
+	}
+	if (entry->kstack != STACKSET_NONE)
+		thread->kstack = stackset_to_model(stacks, entry->kstack, model, MODEL_NONE);
+	if (entry->flags & WIRE_COMPAT)
+		model->losses[LOSS_STACKS_COMPAT]++;
+}
+
+static int add_thread(struct assembly *assembly, uint32_t entry_idx)
+{
+	struct model *model = assembly->model;
+	const struct entry *entry = vec_at(&assembly->snapshot->entries, entry_idx);
+	uint32_t process = process_of(assembly, entry);
+	bool settled = entry_is_settled(assembly->snapshot, entry);
+	struct model_thread *thread;
+	const char *syscall = NULL;
+
+	if (process == MODEL_NONE)
+		return -ENOMEM;
+	thread = model_add_thread(model, process, entry->tid);
+	if (!thread)
+		return 0; /* counted */
+	assembly->entry_of_thread[model->threads.len - 1] = entry_idx;
+	thread->comm = strpool_add(&model->strings, entry->comm);
+	if (entry->tid == model_process(model, process)->tgid)
+		model_process(model, process)->comm = thread->comm;
+	thread->start_ns = entry->start_ns;
+	thread->run_cnt = entry->nvcsw + entry->nivcsw;
+	thread->state = (uint8_t)state_of(entry, settled);
+	if (thread->state != THREAD_RUNNING)
+		thread->age_ns = age_of(assembly->snapshot, entry);
+	if (entry->flags & WIRE_IN_SYSCALL && entry->state != ENTRY_SAMPLED)
+		syscall = arch_syscall_name(entry->syscall_nr);
+	if (settled) {
+		thread->syscall = strpool_add(&model->strings, syscall);
+		add_stacks(assembly, entry, thread);
+	} else {
+		thread->raced = true;
+		model->losses[LOSS_THREADS_RACED]++;
+	}
+	return 0;
+}
+
+static int symbolize(struct assembly *assembly, struct err *err)
+{
+	struct snapshot *snapshot = assembly->snapshot;
+	struct model *model = assembly->model;
+
+	for (uint32_t i = 0; i < snapshot->targets.len; i++) {
+		struct target *target = vec_at(&snapshot->targets, i);
+		struct modules_losses losses;
+		int code;
+
+		if (!target->modules || assembly->process_of_target[i] == MODEL_NONE)
+			continue;
+		assembly->symbolizers[i] = symbolizer_new((pid_t)target->tgid, &target->maps,
+							  target->modules, err);
+		if (!assembly->symbolizers[i])
+			return -ENOMEM;
+		code = symbolizer_run(assembly->symbolizers[i], model,
+				      assembly->process_of_target[i]);
+		if (code)
+			return err_set_errno(err, code, "cannot name the functions of process %u",
+					     target->tgid);
+		losses = modules_losses(target->modules);
+		model->losses[LOSS_MODULES_UNREADABLE] += losses.unreadable_cnt;
+		model->losses[LOSS_MODULES_CHANGED] += losses.changed_cnt;
+	}
+	/* Without names, kernel frames are still shown by address. */
+	symbolize_kernel(model, NULL);
+	return 0;
+}
+
+/* Collects the function names of the leaf side of @stack. */
+static uint32_t leaf_functions(const struct model *model, uint32_t stack_idx, const char **funcs)
+{
+	const struct model_stack *stack;
+	uint32_t cnt = 0;
+
+	if (stack_idx == MODEL_NONE)
+		return 0;
+	stack = model_stack(model, stack_idx);
+	for (uint32_t i = 0; i < stack->loc_cnt && cnt < WAIT_FUNC_MAX; i++) {
+		const struct model_loc *loc = model_stack_loc(model, stack, i);
+		const struct model_frame *frames = model_loc_frames(model, loc);
+
+		for (uint32_t f = 0; f < loc->frame_cnt && cnt < WAIT_FUNC_MAX; f++)
+			funcs[cnt++] =
+				frames[f].func ? model_str(model, frames[f].func) : NULL;
+	}
+	return cnt;
+}
+
+static void fill_evidence(const struct model *model, const struct model_thread *thread,
+			  const struct entry *entry, struct wait_evidence *ret)
+{
+	*ret = (struct wait_evidence){
+		.running = thread->state == THREAD_RUNNING,
+		.runnable = thread->state == THREAD_RUNNABLE,
+		.stopped = thread->state == THREAD_STOPPED,
+		.zombie = thread->state == THREAD_ZOMBIE,
+		.uninterruptible = entry->task_state == WIRE_STATE_DISK,
+		.in_iowait = entry->flags & WIRE_IN_IOWAIT,
+		.io_worker = entry->flags & WIRE_IO_WORKER,
+		.in_syscall = entry->flags & WIRE_IN_SYSCALL,
+		.syscall = thread->syscall ? model_str(model, thread->syscall) : NULL,
+	};
+	memcpy(ret->arg, entry->syscall_arg, sizeof(ret->arg));
+}
+
+/* Threads with the same stack in the same system call wait for the same kind of thing; what their
+ * arguments can change of it is in the key too. */
+static enum wait_kind classify(struct assembly *assembly, const struct model_thread *thread,
+			       const struct entry *entry, struct wait_evidence *evidence)
+{
+	uint64_t key = hash_mix(hash_mix(thread->stack, thread->syscall), thread->state);
+	const char *funcs[WAIT_FUNC_MAX];
+	uint32_t kind;
+
+	key = hash_mix(key, hash_mix(entry->flags, entry->task_state));
+	key = hash_mix(key, hash_mix(entry->syscall_arg[1], entry->syscall_arg[0] == 0));
+	if (table_find(&assembly->kinds, key, &kind))
+		return kind;
+	evidence->func_cnt = leaf_functions(assembly->model, thread->stack, funcs);
+	evidence->funcs = funcs;
+	kind = wait_classify(evidence);
+	evidence->funcs = NULL;
+	evidence->func_cnt = 0;
+	table_put(&assembly->kinds, key, kind);
+	return kind;
+}
+
+static void describe_object(struct assembly *assembly, struct model_thread *thread,
+			    const struct entry *entry, const struct wait_evidence *evidence)
+{
+	const struct snapshot *snapshot = assembly->snapshot;
+	struct target *target = vec_at(&snapshot->targets, entry->target);
+	struct wait_objects **objects = &assembly->wait_objects[entry->target];
+	struct wait_request request = { .tid = (pid_t)entry->tid,
+					.kind = thread->wait,
+					.evidence = evidence,
+					.age_ns = thread->age_ns,
+					.mono_ns = snapshot->mono_ns,
+					.wall_ns = snapshot->wall_ns };
+	struct wait_answer answer;
+
+	if (!*objects && assembly->symbolizers[entry->target])
+		*objects = wait_objects_new((pid_t)target->tgid, &target->maps,
+					    assembly->symbolizers[entry->target], NULL);
+	if (!*objects)
+		return;
+	wait_objects_describe(*objects, &request, &answer);
+	thread->object = strpool_add(&assembly->model->strings, answer.object);
+	thread->has_timeout = answer.has_timeout;
+	thread->timeout_left_ns = answer.has_timeout ? answer.timeout_left_ns : 0;
+	assembly->model->losses[LOSS_OBJECTS_UNREADABLE] += answer.unreadable;
+}
+
+static void describe_waits(struct assembly *assembly)
+{
+	struct model *model = assembly->model;
+
+	for (uint32_t i = 0; i < model->threads.len; i++) {
+		struct model_thread *thread = model_thread(model, i);
+		const struct entry *entry = vec_at(&assembly->snapshot->entries,
+						   assembly->entry_of_thread[i]);
+		struct wait_evidence evidence;
+
+		fill_evidence(model, thread, entry, &evidence);
+		thread->wait = (uint8_t)classify(assembly, thread, entry, &evidence);
+		if (thread->state == THREAD_BLOCKED)
+			describe_object(assembly, thread, entry, &evidence);
+	}
+}
+
+static void describe_host(struct model *model, const struct snapshot *snapshot)
+{
+	struct utsname name;
+
+	model->wall_ns = snapshot->wall_ns;
+	model->boot_ns = snapshot->boot_ns;
+	model->utc_offset_s = clock_utc_offset_s(snapshot->wall_ns);
+	model->loiter_version = strpool_add(&model->strings, LOITER_VERSION);
+	if (uname(&name))
+		return;
+	model->host = strpool_add(&model->strings, name.nodename);
+	model->kernel = strpool_add(&model->strings, name.release);
+}
+
+static int fill_model(struct assembly *assembly, struct err *err)
+{
+	struct snapshot *snapshot = assembly->snapshot;
+	struct model *model = assembly->model;
+	int code;
+
+	memcpy(model->losses, snapshot->losses, sizeof(model->losses));
+	describe_host(model, snapshot);
+	for (uint32_t i = 0; i < snapshot->entries.len; i++) {
+		code = add_thread(assembly, i);
+		if (code)
+			return err_set_errno(err, code, "cannot keep every thread");
+	}
+	code = symbolize(assembly, err);
+	if (code)
+		return code;
+	describe_waits(assembly);
+	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;
+	model->losses[LOSS_MODULES_CHANGED] += sigbus_lost_pages();
+	code = model_sort(model);
+	return code ? err_set_errno(err, code, "cannot sort the threads") : 0;
+}
+
+int assemble_model(struct snapshot *snapshot, struct model *model, struct err *err)
+{
+	uint32_t target_cnt = snapshot->targets.len;
+	struct assembly assembly = {
+		.snapshot = snapshot,
+		.model = model,
+		.process_of_target = calloc(target_cnt + 1, sizeof(uint32_t)),
+		.entry_of_thread = calloc(snapshot->entries.len + 1, sizeof(uint32_t)),
+		.symbolizers = calloc(target_cnt + 1, sizeof(struct symbolizer *)),
+		.wait_objects = calloc(target_cnt + 1, sizeof(struct wait_objects *)),
+	};
+	int code;
+
+	table_init(&assembly.kinds, 1u << 20);
+	if (!assembly.process_of_target || !assembly.entry_of_thread || !assembly.symbolizers ||
+	    !assembly.wait_objects) {
+		code = err_set(err, -ENOMEM, "not enough memory for the report");
+	} else {
+		memset(assembly.process_of_target, 0xff, target_cnt * sizeof(uint32_t));
+		code = fill_model(&assembly, err);
+	}
+	for (uint32_t i = 0; assembly.symbolizers && assembly.wait_objects && i < target_cnt; i++) {
+		wait_objects_free(assembly.wait_objects[i]);
+		symbolizer_free(assembly.symbolizers[i]);
+	}
+	table_release(&assembly.kinds);
+	free(assembly.process_of_target);
+	free(assembly.entry_of_thread);
+	free(assembly.symbolizers);
+	free(assembly.wait_objects);
+	return code;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "collect/stackset.h"
+
+#define STACK_MAX (1u << 20)
+#define PC_MAX (16u << 20)
+#define PC_EXACT (1ULL << 63)
+
+void stackset_init(struct stackset *set)
+{
+	vec_init(&set->pcs, sizeof(uint64_t), PC_MAX);
+	vec_init(&set->stacks, sizeof(struct model_stack), STACK_MAX);
+	table_init(&set->by_hash, STACK_MAX);
+}
+
+void stackset_release(struct stackset *set)
+{
+	vec_release(&set->pcs);
+	vec_release(&set->stacks);
+	table_release(&set->by_hash);
+}
+
+/* The kernel's half of the address space has the top bit set already, and its stacks are told
+ * apart by position: the leaf is exact. */
+static uint64_t packed_pc(const struct walk *walk, uint32_t i)
+{
+	return walk->pc[i] ^ (walk->exact[i] ? PC_EXACT : 0);
+}
+
+static bool stack_equals(const struct stackset *set, const struct model_stack *stack,
+			 const struct walk *walk)
+{
+	if (stack->loc_cnt != walk->pc_cnt || stack->quality != walk->quality ||
+	    stack->end != walk->end || stack->guessed_idx != walk->guessed_idx)
+		return false;
+	for (uint32_t i = 0; i < walk->pc_cnt; i++)
+		if (*(uint64_t *)vec_at(&set->pcs, stack->first_loc + i) != packed_pc(walk, i))
+			return false;
+	return true;
+}
+
+uint32_t stackset_add(struct stackset *set, uint64_t space, const struct walk *walk)
+{
+	uint64_t hash = hash_mix(hash_mix(space, walk->quality), walk->end);
+	struct model_stack *stack;
+	uint32_t idx, first = set->pcs.len;
+
+	for (uint32_t i = 0; i < walk->pc_cnt; i++)
+		hash = hash_mix(hash, packed_pc(walk, i));
+	for (; table_find(&set->by_hash, hash, &idx); hash++)
+		if (stack_equals(set, vec_at(&set->stacks, idx), walk))
+			return idx;
+	for (uint32_t i = 0; i < walk->pc_cnt; i++) {
+		uint64_t pc = packed_pc(walk, i);
+
+		if (vec_append(&set->pcs, &pc, 1))
+			goto full;
+	}
+	stack = vec_push(&set->stacks);
+	if (!stack)
+		goto full;
+	*stack = (struct model_stack){ .first_loc = first,
+				       .loc_cnt = walk->pc_cnt,
+				       .quality = (uint8_t)walk->quality,
+				       .end = (uint8_t)walk->end,
+				       .guessed_idx = walk->guessed_idx };
+	idx = set->stacks.len - 1;
+	if (!table_put(&set->by_hash, hash, idx))
+		return idx;
+	set->stacks.len--;
+full:
+	set->pcs.len = first;
+	return STACKSET_NONE;
+}
+
+uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct model *model,
+			   uint32_t process)
+{
+	const struct model_stack *stack = vec_at(&set->stacks, idx);
+	uint64_t kernel_bit = process == MODEL_NONE ? PC_EXACT : 0;
+	uint32_t locs[MODEL_STACK_MAX];
+
+	for (uint32_t i = 0; i < stack->loc_cnt; i++) {
+		uint64_t packed = *(uint64_t *)vec_at(&set->pcs, stack->first_loc + i);
+		bool exact = (packed & PC_EXACT) != kernel_bit;
+
+		locs[i] = model_intern_loc(model, process, packed ^ (exact ? PC_EXACT : 0), exact);
+		if (locs[i] == MODEL_NONE) {
+			model->losses[LOSS_STACKS_OVER_MAX]++;
+			return MODEL_NONE;
+		}
+	}
+	return model_intern_stack(model, locs, stack->loc_cnt, stack->quality, stack->end,
+				  stack->guessed_idx);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Processes as /proc lists them: found by id or name, and whether they can be looked at. */
+#ifndef PROC_PROCESS_H
+#define PROC_PROCESS_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/vec.h"
+
+#define PROCESS_MAX 65536
+
+/* Checks that @tgid is a process with a user side to look at. Returns 0, or -errno with @err set: -ESRCH (no
+ * such process), -EINVAL (a thread's id, a kernel thread, a zombie). */
+int process_check(pid_t tgid, struct err *err);
+
+/* Appends to @tgids (elements: pid_t) every user process whose command name or executable's base
+ * name is @name; all of them when @name is NULL. The caller itself and kernel threads are left out.
+ * Returns 0, or -errno with @err set. */
+int process_find(const char *name, struct vec *tgids, struct err *err);
+
+/* Writes the path of @tgid's executable to @path, "" when it has none or cannot be read. */
+void process_exe(pid_t tgid, char *path, size_t len);
+
+#endif
