@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+#
+# The programs that the end-to-end tests look at, into build/workloads/. Always built as
+# distributions build: without frame pointers and without sanitizers.
+
+W := build/workloads
+WORKLOAD_DIR := tests/workloads
+WORKLOAD_CFLAGS := -O2 -g -fomit-frame-pointer
+WORKLOAD_CC = $(CC) $(STD) $(WARN) $(WORKLOAD_CFLAGS) -pthread
+WORKLOAD_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Wall -Wextra $(WORKLOAD_CFLAGS) -pthread
+MIX_SRC := $(addprefix $(WORKLOAD_DIR)/,mix.c mix_waits.c mix_walks.c cell.c workload.c)
+WORKLOAD_DEPS := $(wildcard $(WORKLOAD_DIR)/*.h) tests/e2e/e2e.mk
+MUSL_GCC := $(shell command -v musl-gcc 2>/dev/null)
+
+WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped mixcpp herd spin \
+	churn execloop exiting busy zombie zombie_leader vforker)
+ifeq ($(ARCH),x86_64)
+WORKLOADS += $(W)/garbage
+endif
+ifneq ($(MUSL_GCC),)
+WORKLOADS += $(W)/mix-musl
+endif
+
+.PHONY: workloads
+workloads: $(WORKLOADS)
+
+# Each variant from the sources in one go, so that no object is shared between ways to build.
+# $(1) file, $(2) sources, $(3) flags, $(4) compiler command
+define workload_rule
+$(W)/$(1): $(2) $(WORKLOAD_DEPS)
+	$$(call say,WORKLOAD,$$@)
+	$$(Q)mkdir -p $(W)
+	$$(Q)$(4) $(3) -o $$@ $(2)
+endef
+
+plain_rule = $(eval $(call workload_rule,$(1),$(WORKLOAD_DIR)/$(1).c $(WORKLOAD_DIR)/workload.c,,$$(WORKLOAD_CC)))
+$(foreach name,herd spin churn execloop exiting busy garbage zombie zombie_leader vforker,\
+	$(call plain_rule,$(name)))
+$(eval $(call workload_rule,mix,$(MIX_SRC),,$$(WORKLOAD_CC)))
+$(eval $(call workload_rule,mix-O0,$(MIX_SRC),-O0,$$(WORKLOAD_CC)))
+$(eval $(call workload_rule,mix-static,$(MIX_SRC),-static,$$(WORKLOAD_CC)))
+$(eval $(call workload_rule,mix-static-pie,$(MIX_SRC),-static-pie -fPIE,$$(WORKLOAD_CC)))
+$(eval $(call workload_rule,mix-musl,$(MIX_SRC),-static,$(MUSL_GCC) $$(STD) $$(WORKLOAD_CFLAGS)))
+
+$(W)/mix-stripped: $(W)/mix
+	$(call say,STRIP,$@)
+	$(Q)strip --strip-all -o $@ $<
+
+# C++ compiles the two C files as they are and links them.
+$(W)/cpp/%.o: $(WORKLOAD_DIR)/%.c $(WORKLOAD_DEPS)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(WORKLOAD_CC) -c -o $@ $<
+
+$(W)/mixcpp: $(WORKLOAD_DIR)/mixcpp.cc $(W)/cpp/cell.o $(W)/cpp/workload.o $(WORKLOAD_DEPS)
+	$(call say,WORKLOAD,$@)
+	$(Q)$(WORKLOAD_CXX) -o $@ $(filter-out $(WORKLOAD_DEPS),$^)
