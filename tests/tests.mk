@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+#
+# test         everything, after installing what is missing (root); ends in "N passed, N failed"
+# test-unit    cmocka programs, with the address and undefined behaviour sanitizers
+# test-fuzz    libFuzzer programs, FUZZ_SECONDS each, two at a time
+# test-e2e     loiter on real programs (root)
+#
+# tests/unit/test_NAME.c is a program of its own, linked with the library and with every other
+# tests/unit/*.c; so is tests/fuzz/fuzz_NAME.c, with seeds in tests/fuzz/corpus/NAME.
+
+FUZZ_SECONDS ?= 30
+UNIT_SAN := address,undefined
+UNIT_DIR := build/san-$(subst $(comma),-,$(UNIT_SAN))/tests/unit
+FUZZ_DIR := build/fuzz
+PYTHON ?= python3
+RUN_TESTS = $(PYTHON) tests/run.py --seconds $(FUZZ_SECONDS)
+
+UNIT_NAMES := $(notdir $(basename $(sort $(wildcard tests/unit/test_*.c))))
+UNIT_HELP_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,\
+	$(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))))
+FUZZ_NAMES := $(notdir $(basename $(sort $(wildcard tests/fuzz/fuzz_*.c))))
+
+-include tests/e2e/e2e.mk
+
+.PHONY: test test-rings test-unit test-fuzz test-e2e unit-programs fuzz-programs
+
+# A make of its own after the installation, since the tools were looked for when this one started.
+test:
+	$(Q)./deps.sh check test || ./deps.sh install test
+	$(Q)$(MAKE) --no-print-directory test-rings
+
+# What does not build is counted by the runner, hence the leading dashes.
+BUILD_UNIT = -$(Q)$(MAKE) --no-print-directory -k SAN=$(UNIT_SAN) unit-programs
+BUILD_FUZZ = -$(Q)$(MAKE) --no-print-directory -k fuzz-programs
+RUN_UNIT = --unit $(UNIT_NAMES:%=$(UNIT_DIR)/%)
+RUN_FUZZ = --fuzz $(FUZZ_NAMES:%=$(FUZZ_DIR)/%)
+RUN_E2E = --e2e tests/e2e/run.py
+
+test-rings: all workloads
+	$(BUILD_UNIT)
+	$(BUILD_FUZZ)
+	$(Q)$(RUN_TESTS) $(RUN_UNIT) $(RUN_FUZZ) $(RUN_E2E)
+
+test-unit:
+	$(BUILD_UNIT)
+	$(Q)$(RUN_TESTS) $(RUN_UNIT)
+
+test-fuzz:
+	$(BUILD_FUZZ)
+	$(Q)$(RUN_TESTS) $(RUN_FUZZ)
+
+test-e2e: all workloads
+	$(Q)$(RUN_TESTS) $(RUN_E2E)
+
+# -- unit: in the directory of the SAN that the sub-make was given --
+
+unit-programs: $(UNIT_NAMES:%=$(B)/tests/unit/%)
+
+$(B)/tests/unit/%.o: tests/unit/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(UNIT_NAMES:%=$(B)/tests/unit/%): %: %.o $(UNIT_HELP_OBJ) $(B)/libloiter.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+# -- fuzz: the library once more, by clang; only what needs the kernel and the commands is left out --
+
+FUZZ_SAN := address,undefined
+FUZZ_CFLAGS = $(STD) -Wall -Wextra -Iuser -I. -O1 -g -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all -DLOITER_VERSION='"$(VERSION)"' -MMD -MP
+FUZZ_LIB_OBJ := $(patsubst user/%.c,$(FUZZ_DIR)/user/%.o,\
+	$(filter-out user/capture/% user/cli/%,$(LIB_SRC)))
+
+fuzz-programs: $(FUZZ_NAMES:%=$(FUZZ_DIR)/%)
+
+$(FUZZ_DIR)/user/%.o: user/%.c
+	$(call say,CLANG,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -c -o $@ $<
+
+$(FUZZ_DIR)/libloiter.a: $(FUZZ_LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(FUZZ_NAMES:%=$(FUZZ_DIR)/%): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_DIR)/libloiter.a
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,$(FUZZ_SAN) -MF $@.d -MT $@ -o $@ \
+		$< $(FUZZ_DIR)/libloiter.a $(LIBS)
+
+-include $(wildcard $(B)/tests/unit/*.d) $(wildcard $(FUZZ_DIR)/*.d) $(FUZZ_LIB_OBJ:.o=.d)

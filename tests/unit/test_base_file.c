@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Bounded reads, and output files that appear whole or not at all. */
+#include "unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "fdcheck.h"
+
+struct place {
+	char dir[64];
+	char path[96];
+	unsigned int fd_cnt;
+};
+
+static int setup(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	if (!place)
+		return -1;
+	place->fd_cnt = fdcheck_count();
+	snprintf(place->dir, sizeof(place->dir), "/tmp/loiter-unit-XXXXXX");
+	if (!mkdtemp(place->dir))
+		return -1;
+	snprintf(place->path, sizeof(place->path), "%s/out", place->dir);
+	*state = place;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct place *place = *state;
+	int err;
+
+	unlink(place->path);
+	err = rmdir(place->dir);
+	if (!err && fdcheck_count() != place->fd_cnt)
+		err = -1;
+	free(place);
+	return err;
+}
+
+static unsigned int entry_cnt(const char *path)
+{
+	unsigned int cnt = 0;
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		cnt += entry->d_name[0] != '.';
+	closedir(dir);
+	return cnt;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void assert_file_is(const char *path, const char *text)
+{
+	struct buf buf;
+
+	buf_init(&buf, 1 << 20);
+	assert_int_equal(file_read(path, &buf), 0);
+	assert_string_equal(buf_text(&buf), text);
+	buf_release(&buf);
+}
+
+static void test_read_is_bounded(void **state)
+{
+	struct place *place = *state;
+	struct buf buf;
+
+	write_file(place->path, "0123456789");
+	buf_init(&buf, 10);
+	assert_int_equal(file_read(place->path, &buf), 0);
+	assert_string_equal(buf_text(&buf), "0123456789");
+	buf_release(&buf);
+
+	buf_init(&buf, 9);
+	assert_int_equal(file_read(place->path, &buf), -E2BIG);
+	assert_string_equal(buf_text(&buf), "012345678");
+	buf_release(&buf);
+
+	buf_init(&buf, 1 << 16);
+	assert_int_equal(file_read("/dev/zero", &buf), -E2BIG);
+	assert_int_equal(buf.len, 1 << 16);
+	buf_release(&buf);
+}
+
+static void test_read_names_its_failure(void **state)
+{
+	struct place *place = *state;
+	struct buf buf;
+
+	buf_init(&buf, 100);
+	assert_int_equal(file_read(place->path, &buf), -ENOENT);
+	assert_int_equal(file_read(place->dir, &buf), -EISDIR);
+	/* A FIFO that nobody writes to must not be waited for. */
+	assert_int_equal(mkfifo(place->path, 0600), 0);
+	assert_int_equal(file_read(place->path, &buf), 0);
+	assert_int_equal(buf.len, 0);
+	buf_release(&buf);
+}
+
+static void test_commit_gives_the_name(void **state)
+{
+	struct place *place = *state;
+	struct outfile out;
+	struct stat st;
+	struct err err;
+	mode_t mask = umask(022);
+
+	write_file(place->path, "old");
+	assert_int_equal(outfile_open(&out, place->path, &err), 0);
+	fputs("new", out.stream);
+	fflush(out.stream);
+	assert_file_is(place->path, "old");
+	assert_int_equal(outfile_commit(&out, &err), 0);
+	assert_file_is(place->path, "new");
+	assert_int_equal(entry_cnt(place->dir), 1);
+	assert_int_equal(stat(place->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	outfile_discard(&out);
+	assert_file_is(place->path, "new");
+	umask(mask);
+}
+
+static void test_discard_leaves_nothing(void **state)
+{
+	struct place *place = *state;
+	struct outfile out;
+	struct err err;
+
+	assert_int_equal(outfile_open(&out, place->path, &err), 0);
+	fputs("half", out.stream);
+	fflush(out.stream);
+	outfile_discard(&out);
+	assert_int_equal(entry_cnt(place->dir), 0);
+	outfile_discard(&out);
+
+	write_file(place->path, "old");
+	assert_int_equal(outfile_open(&out, place->path, &err), 0);
+	fputs("half", out.stream);
+	outfile_discard(&out);
+	assert_file_is(place->path, "old");
+	assert_int_equal(entry_cnt(place->dir), 1);
+}
+
+static void test_full_disk_is_an_error(void **state)
+{
+	struct outfile out;
+	struct err err;
+
+	(void)state;
+	/* Fails when the stream is flushed at last, not when it is written to. */
+	assert_int_equal(outfile_open(&out, "/dev/full", &err), 0);
+	fputs("text", out.stream);
+	assert_int_equal(outfile_commit(&out, &err), -ENOSPC);
+	assert_string_equal(err.msg, "cannot write '/dev/full': No space left on device");
+
+	/* Fails in the middle; what comes afterwards must not hide it. */
+	assert_int_equal(outfile_open(&out, "/dev/full", &err), 0);
+	for (int i = 0; i < 100000; i++)
+		fputs("text", out.stream);
+	assert_true(outfile_commit(&out, &err) < 0);
+	assert_non_null(strstr(err.msg, "cannot write '/dev/full'"));
+	assert_int_equal(access("/dev/full", W_OK), 0);
+}
+
+static void test_open_names_its_failure(void **state)
+{
+	struct place *place = *state;
+	struct outfile out;
+	struct err err;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/none/out", place->dir);
+	assert_int_equal(outfile_open(&out, path, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "/none/out': No such file or directory"));
+	assert_int_equal(outfile_open(&out, place->dir, &err), -EISDIR);
+	outfile_discard(&out);
+}
+
+static void test_standard_output_stays_open(void **state)
+{
+	struct outfile out;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(outfile_open(&out, "-", &err), 0);
+	assert_ptr_equal(out.stream, stdout);
+	assert_int_equal(outfile_commit(&out, &err), 0);
+	assert_true(fcntl(STDOUT_FILENO, F_GETFD) >= 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_read_is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_names_its_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commit_gives_the_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_discard_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_disk_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_open_names_its_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_standard_output_stays_open, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
