@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,38 +57,96 @@ static void outfile_release(struct outfile *out)
 	*out = (struct outfile){ 0 };
 }
 
-/* Opens the stream itself: a temporary file beside a regular (or new) file, else the file. */
+/* Returns a descriptor of a file without a name in the directory of @path, which the kernel removes
+ * if loiter dies; -EOPNOTSUPP and the like where the file system has no such files. */
+static int open_nameless(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	int fd;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Makes a fresh name beside the file's own, for the moment before the rename. */
+static int make_temp_path(struct outfile *out)
+{
+	if (asprintf(&out->temp_path, "%s.XXXXXX", out->path) >= 0)
+		return 0;
+	out->temp_path = NULL;
+	return -ENOMEM;
+}
+
+static int open_named(struct outfile *out)
+{
+	mode_t mask = umask(0);
+	int err = make_temp_path(out);
+	int fd;
+
+	umask(mask);
+	if (err)
+		return err;
+	fd = mkostemp(out->temp_path, O_CLOEXEC);
+	if (fd < 0) {
+		err = -errno;
+		free(take_ptr(out->temp_path));
+		return err;
+	}
+	fchmod(fd, 0666 & ~mask);
+	return fd;
+}
+
+/* Opens the stream itself: a new file for a regular or missing one, else the file as it is. */
 static int outfile_open_stream(struct outfile *out)
 {
 	struct stat st;
-	mode_t mask;
 	int fd;
 
 	if (!stat(out->path, &st) && !S_ISREG(st.st_mode)) {
+		out->in_place = true;
 		fd = open(out->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		fd = fd < 0 ? -errno : fd;
 	} else {
-		if (asprintf(&out->temp_path, "%s.XXXXXX", out->path) < 0) {
-			out->temp_path = NULL;
-			return -ENOMEM;
-		}
-		fd = mkostemp(out->temp_path, O_CLOEXEC);
-		if (fd < 0) {
-			int err = -errno;
-
-			free(take_ptr(out->temp_path));
-			return err;
-		}
-		mask = umask(0);
-		umask(mask);
-		fchmod(fd, 0666 & ~mask);
+		fd = open_nameless(out->path);
+		if (fd == -EOPNOTSUPP || fd == -EISDIR || fd == -EINVAL)
+			fd = open_named(out);
 	}
 	if (fd < 0)
-		return -errno;
+		return fd;
 	out->stream = fdopen(fd, "we");
 	if (!out->stream) {
 		int err = -errno;
 
 		close(fd);
+		return err;
+	}
+	return 0;
+}
+
+/* Gives a nameless file a temporary name, so that a rename can replace what has the final one. */
+static int outfile_link(struct outfile *out)
+{
+	char fd_path[64];
+	int err = make_temp_path(out);
+	int fd;
+
+	if (err)
+		return err;
+	/* A name that is free right now; linkat says so if it is not any more. */
+	fd = mkostemp(out->temp_path, O_CLOEXEC);
+	if (fd < 0) {
+		err = -errno;
+		free(take_ptr(out->temp_path));
+		return err;
+	}
+	close(fd);
+	unlink(out->temp_path);
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fileno(out->stream));
+	if (linkat(AT_FDCWD, fd_path, AT_FDCWD, out->temp_path, AT_SYMLINK_FOLLOW)) {
+		err = -errno;
+		free(take_ptr(out->temp_path));
 		return err;
 	}
 	return 0;
@@ -120,8 +179,10 @@ int outfile_commit(struct outfile *out, struct err *err)
 	if (fflush(out->stream) || ferror(out->stream))
 		code = errno ? -errno : -EIO;
 	if (out->path) {
-		if (!code && out->temp_path && fsync(fileno(out->stream)) && errno != EINVAL)
+		if (!code && !out->in_place && fsync(fileno(out->stream)))
 			code = -errno;
+		if (!code && !out->in_place && !out->temp_path)
+			code = outfile_link(out);
 		if (fclose(take_ptr(out->stream)) && !code)
 			code = -errno;
 		if (!code && out->temp_path && rename(out->temp_path, out->path))

@@ -3,6 +3,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -14,12 +15,14 @@
 int file_read(const char *path, struct buf *buf);
 int file_read_fd(int fd, struct buf *buf);
 
-/* A file that is written under a temporary name in its own directory and renamed when it is
- * complete; "-" or NULL as the path stands for standard output. */
+/* A file that has no name until it is complete, and so is there whole or not at all, even if loiter
+ * is killed meanwhile (on file systems without nameless files: a temporary name). "-" or NULL as
+ * the path stands for standard output; what is no regular file is written in place. */
 struct outfile {
-	FILE *stream; /* to write to */
+	FILE *stream;	 /* to write to */
 	char *path;	 /* NULL for standard output */
-	char *temp_path; /* NULL for standard output, and for what is not a regular file */
+	char *temp_path; /* NULL until it has a temporary name */
+	bool in_place;
 };
 
 /* Opens @path for writing. Returns 0 or -errno with @err set. */

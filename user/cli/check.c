@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* loiter check: what this kernel and these privileges allow. */
+#include <stdio.h>
+
+#include "capture/probe.h"
+#include "cli/options.h"
+#include "cli/say.h"
+
+#define PROBE_MAX 64
+
+static int run_check(const struct options *options)
+{
+	struct probe_result results[PROBE_MAX];
+	size_t cnt = probe_all(results, PROBE_MAX);
+	int status = STATUS_DONE;
+
+	(void)options;
+	for (size_t i = 0; i < cnt; i++) {
+		const struct probe_result *result = &results[i];
+
+		printf("%-8s %-20s for %s%s%s\n",
+		       result->ok	  ? "ok"
+		       : result->required ? "MISSING"
+					  : "missing",
+		       result->name, result->used_by, result->detail[0] ? ": " : "",
+		       result->detail);
+		if (result->required && !result->ok)
+			status = STATUS_FAILED;
+	}
+	printf("\n%s\n", status ? "loiter dump cannot work here: see MISSING" : "loiter dump works here");
+	return status;
+}
+
+const struct command command_check = {
+	.name = "check",
+	.args = "",
+	.summary = "what this kernel and these privileges allow, and what to do about it",
+	.doc = "Tries each feature that loiter uses and says what is missing, what is lost by it, "
+	       "and the remedy. Exit status 1 when 'loiter dump' cannot work.",
+	.groups = 0,
+	.run = run_check,
+};

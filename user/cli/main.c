@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sigbus.h"
+#include "cli/options.h"
+#include "cli/say.h"
+
+static const struct command *const commands[] = { &command_dump, &command_replay, &command_check };
+#define COMMAND_CNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *out)
+{
+	fputs("Usage: loiter COMMAND [OPTION...]\n"
+	      "Says of a running process what Go's goroutine dump says of a Go server.\n\n",
+	      out);
+	for (size_t i = 0; i < COMMAND_CNT; i++)
+		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\n'loiter COMMAND --help' explains one; 'man loiter' explains all.\n", out);
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+	struct options options;
+	int status;
+
+	options_parse(command, argc, argv, &options);
+	/* Writing to a closed pipe is an error like any other; see output_report. */
+	signal(SIGPIPE, SIG_IGN);
+	sigbus_guard_install();
+	status = command->run(&options);
+	options_release(&options);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	for (size_t i = 0; i < COMMAND_CNT; i++)
+		if (!strcmp(name, commands[i]->name))
+			return run_command(commands[i], argc - 1, argv + 1);
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		print_usage(stdout);
+		return STATUS_DONE;
+	}
+	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+		puts("loiter " LOITER_VERSION);
+		return STATUS_DONE;
+	}
+	if (argc < 2)
+		print_usage(stderr);
+	else
+		say_error("'%s' is not a command; see 'loiter --help'", name);
+	return STATUS_USAGE;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "cli/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+
+#include "base/file.h"
+#include "cli/say.h"
+#include "model/codec.h"
+
+/* Formats that other programs read line by line have no place for losses. */
+static void note_losses(const struct model *model, const struct options *options)
+{
+	enum report_format format = options->report.format;
+
+	if (options->quiet || (format != REPORT_FOLDED && format != REPORT_GO))
+		return;
+	for (int i = 0; i < LOSS_CNT; i++)
+		if (model->losses[i])
+			say_error("lost: %" PRIu64 " %s", model->losses[i], loss_text((enum loss)i));
+}
+
+int output_report(const struct model *model, const struct options *options)
+{
+	struct outfile out;
+	struct err err;
+	int code = outfile_open(&out, options->output_path, &err);
+
+	if (code)
+		goto failed;
+	code = report_dump(model, &options->report, out.stream);
+	if (code) {
+		outfile_discard(&out);
+		err_set_errno(&err, code, "cannot make the report");
+		goto failed;
+	}
+	code = outfile_commit(&out, &err);
+	if (code == -EPIPE) {
+		/* The reader has seen enough, as in "loiter ... | head": no reason to complain. */
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	if (code)
+		goto failed;
+	note_losses(model, options);
+	return STATUS_DONE;
+failed:
+	say_error("%s", err.msg);
+	return STATUS_FAILED;
+}
+
+int output_capture(const struct model *model, const char *path)
+{
+	struct capfile_writer writer;
+	struct outfile out;
+	struct err err;
+	int code = outfile_open(&out, path, &err);
+
+	if (code) {
+		say_error("%s", err.msg);
+		return STATUS_FAILED;
+	}
+	code = capfile_writer_begin(&writer, out.stream);
+	if (!code)
+		code = model_encode(model, &writer);
+	if (!code)
+		code = capfile_writer_end(&writer);
+	if (code) {
+		outfile_discard(&out);
+		err_set_errno(&err, code, "cannot write '%s'", path);
+	} else {
+		code = outfile_commit(&out, &err);
+	}
+	if (code)
+		say_error("%s", err.msg);
+	return code ? STATUS_FAILED : STATUS_DONE;
+}
