@@ -11,7 +11,7 @@ V ?= 0
 SAN ?=
 CC ?= cc
 CLANG ?= $(firstword $(shell command -v clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14 2>/dev/null) clang)
-BPFTOOL ?= $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool 2>/dev/null) bpftool)
+BPFTOOL ?= $(firstword $(shell ./deps.sh bpftool) bpftool)
 PREFIX ?= /usr/local
 DESTDIR ?=
 ARCH := $(shell uname -m)
@@ -80,6 +80,23 @@ $(SKEL): $(B)/loiter.bpf.o
 
 # The one file that includes the skeleton; later builds learn it from the .d file.
 $(B)/user/capture/loader.o: $(SKEL)
+
+# Names what is missing before the first compiler does, in many more lines.
+$(B)/deps.checked: deps.sh
+	$(Q)./deps.sh check build
+	$(Q)mkdir -p $(@D) && touch $@
+
+$(LIB_OBJ) $(BPF_OBJ) $(B)/user/cli/main.o: | $(B)/deps.checked
+
+.PHONY: deps
+deps:
+	$(Q)./deps.sh install all
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(B)/loiter $(DESTDIR)$(PREFIX)/bin/loiter
+	install -m 644 docs/loiter.1 $(DESTDIR)$(PREFIX)/share/man/man1/loiter.1
 
 .PHONY: clean
 clean:
