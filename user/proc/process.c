@@ -76,7 +76,8 @@ static int check_status(pid_t tgid, const char *status, struct err *err)
 	    !parse_u32(value, 1, INT32_MAX, &leader) && (pid_t)leader != tgid)
 		return err_set(err, -EINVAL, "'%d' is a thread of process %u; use -p %u", tgid,
 			       leader, leader);
-	if (is_kernel_thread(tgid))
+	/* Reading "stat" adds up the CPU time of all threads, so it is asked only when in doubt. */
+	if (!status_field(status, "VmSize", value, sizeof(value)) && is_kernel_thread(tgid))
 		return err_set(err, -EINVAL,
 			       "process '%d' is a kernel thread: it has no user-space stacks",
 			       tgid);
