@@ -85,8 +85,8 @@ static bool stack_equals(const struct model *model, const struct model_stack *st
 {
 	return stack->loc_cnt == wanted->loc_cnt && stack->quality == wanted->quality &&
 	       stack->end == wanted->end && stack->guessed_idx == wanted->guessed_idx &&
-	       !memcmp(vec_at(&model->stack_locs, stack->first_loc), locs,
-		       wanted->loc_cnt * sizeof(locs[0]));
+	       (!wanted->loc_cnt || !memcmp(vec_at(&model->stack_locs, stack->first_loc), locs,
+					    wanted->loc_cnt * sizeof(locs[0])));
 }
 
 uint32_t model_intern_stack(struct model *model, const uint32_t *locs, uint32_t loc_cnt,

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "sample_model.h"
+
+#include <string.h>
+
+#include "unit.h"
+
+#define SECOND_NS 1000000000ULL
+
+static uint32_t add_loc(struct model *model, uint32_t process, uint64_t pc, bool exact,
+			const char *const *funcs, uint32_t func_cnt)
+{
+	uint32_t idx = model_intern_loc(model, process, pc, exact);
+	struct model_frame frames[4];
+
+	/* Padding too: tests compare whole elements. */
+	memset(frames, 0, sizeof(frames));
+	for (uint32_t i = 0; i < func_cnt; i++) {
+		bool inlined = i + 1 < func_cnt;
+
+		frames[i].func_off = inlined ? 0 : 0x48 + i;
+		frames[i].module_off = pc & 0xfffff;
+		frames[i].func = strpool_add(&model->strings, funcs[i]);
+		frames[i].file = strpool_add(&model->strings, "/src/demo/steps.c");
+		frames[i].module = strpool_add(
+			&model->strings, process == MODEL_NONE ? "[kernel]" : "/usr/bin/server");
+		frames[i].line = 100 + i;
+		frames[i].inlined = inlined;
+		frames[i].kernel = process == MODEL_NONE;
+	}
+	assert_int_equal(model_set_loc_frames(model, idx, frames, func_cnt), 0);
+	return idx;
+}
+
+static struct model_thread *add_thread(struct model *model, uint32_t process, uint32_t tid,
+				       const char *comm, uint32_t stack)
+{
+	struct model_thread *thread = model_add_thread(model, process, tid);
+
+	assert_non_null(thread);
+	thread->start_ns = (3000 + tid) * SECOND_NS;
+	thread->comm = strpool_add(&model->strings, comm);
+	thread->stack = stack;
+	thread->state = THREAD_BLOCKED;
+	thread->run_cnt = tid * 3;
+	thread->age_ns = tid * SECOND_NS;
+	return thread;
+}
+
+/* The server's threads: two alike, one each of the odd ones. */
+static void add_server(struct model *model, uint32_t process)
+{
+	static const char *const leaf[] = { "futex_wait", "pthread_cond_wait", "wait_for_cancel" };
+	static const char *const root[] = { "worker(std::vector<int>&)" };
+	static const char *const kernel[] = { "futex_wait_queue" };
+	uint32_t locs[] = { add_loc(model, process, 0x55d1c0de1048, true, leaf, 3),
+			    add_loc(model, process, 0x55d1c0de2010, false, root, 1) };
+	uint32_t kernel_loc = add_loc(model, MODEL_NONE, 0xffffffff81234567, true, kernel, 1);
+	uint32_t whole = model_intern_stack(model, locs, 2, STACK_COMPLETE, STACK_END_ROOT, 0);
+	uint32_t guessed = model_intern_stack(model, locs, 2, STACK_GUESSED, STACK_END_NO_CFI, 1);
+	uint32_t in_kernel =
+		model_intern_stack(model, &kernel_loc, 1, STACK_COMPLETE, STACK_END_ROOT, 0);
+	struct model_thread *thread;
+
+	for (uint32_t tid = 314; tid < 316; tid++) {
+		thread = add_thread(model, process, tid, "worker-3", whole);
+		thread->kstack = in_kernel;
+		thread->wait = WAIT_COND;
+		thread->syscall = strpool_add(&model->strings, "futex");
+		thread->object = strpool_add(&model->strings, "futex 0x55d1c0de4010 (cond+0x28)");
+	}
+	thread = add_thread(model, process, 317, "poll\"er\n", guessed);
+	thread->wait = WAIT_SELECT;
+	thread->has_timeout = true;
+	thread->timeout_left_ns = -5;
+	thread = add_thread(model, process, 301, "server", MODEL_NONE);
+	thread->state = THREAD_RUNNING;
+	thread->wait = WAIT_RUNNING;
+	thread->age_ns = 0;
+	thread->raced = true;
+}
+
+static void add_other(struct model *model, uint32_t process)
+{
+	static const char *const nameless[] = { NULL };
+	uint32_t loc = add_loc(model, process, 0x7f0000001000, true, nameless, 1);
+	uint32_t cut = model_intern_stack(model, &loc, 1, STACK_TRUNCATED, STACK_END_BAD_FRAME, 0);
+	struct model_thread *thread;
+
+	thread = add_thread(model, process, 21, "other", cut);
+	thread->wait = WAIT_READ;
+	thread->syscall = strpool_add(&model->strings, "read");
+	thread = add_thread(model, process, 23, "other", MODEL_NONE);
+	thread->state = THREAD_ZOMBIE;
+	thread->wait = WAIT_ZOMBIE;
+	thread = add_thread(model, process, 22, "other", cut);
+	thread->wait = WAIT_SYSCALL;
+	thread->syscall = strpool_add(&model->strings, "landlock_create_ruleset");
+}
+
+void sample_model(struct model *model)
+{
+	static const struct {
+		uint32_t tgid;
+		const char *comm, *exe;
+	} processes[] = { { 301, "server", "/usr/bin/server" }, { 21, "other", "/bin/other" } };
+
+	model_init(model);
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t idx = model_add_process(model, processes[i].tgid, (i + 1) * SECOND_NS);
+
+		model_process(model, idx)->comm = strpool_add(&model->strings, processes[i].comm);
+		model_process(model, idx)->exe = strpool_add(&model->strings, processes[i].exe);
+	}
+	add_server(model, 0);
+	add_other(model, 1);
+	assert_int_equal(model_sort(model), 0);
+
+	model->wall_ns = 1795451447123000000ULL;
+	model->boot_ns = 7777 * SECOND_NS;
+	model->utc_offset_s = -12600;
+	model->loiter_version = strpool_add(&model->strings, "0.1");
+	model->host = strpool_add(&model->strings, "host");
+	model->kernel = strpool_add(&model->strings, "6.1.0");
+	model->losses[LOSS_THREADS_RACED] = 1;
+	model->losses[LOSS_CNT - 1] = 3;
+	model->strings.lost_cnt = 2;
+}

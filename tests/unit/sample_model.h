@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* A small model that has one of everything: every field is set in some element of it. */
+#ifndef UNIT_SAMPLE_MODEL_H
+#define UNIT_SAMPLE_MODEL_H
+
+#include "model/model.h"
+
+/* Fills @model, uninitialised, with two processes and seven threads, sorted. */
+void sample_model(struct model *model);
+
+#endif
