@@ -16,8 +16,8 @@ struct symbolizer;
 
 /* Returns a symbolizer for process @tgid, or NULL with @err set. @maps and @modules are borrowed
  * and must outlive it. Opens nothing yet. */
-struct symbolizer *symbolizer_new(pid_t tgid, const struct maps *maps,
-				  struct modules *modules, struct err *err);
+struct symbolizer *symbolizer_new(pid_t tgid, const struct maps *maps, struct modules *modules,
+				  struct err *err);
 void symbolizer_free(struct symbolizer *symbolizer);
 
 /* Gives frames to every loc of process @process of @model that has none yet: at least one each.
