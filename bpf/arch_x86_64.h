@@ -40,15 +40,17 @@ static __always_inline __u64 arch_stack_pointer(const __u64 *reg)
 	return reg[7];
 }
 
-/* A task that never was in user mode (an io_uring worker) has zeroed registers. */
+/* A task that never was in user mode (an io_uring worker) has zeroed registers; in one that was, the
+ * stack pointer can be anything. */
 static __always_inline bool arch_has_user_regs(const struct pt_regs *regs)
 {
-	return regs->ip && regs->sp;
+	return regs->ip != 0;
 }
 
-static __always_inline bool arch_is_user_mode(const struct pt_regs *regs)
+/* Whether a perf event hit user code. The verifier wants the whole word read at once. */
+static __always_inline bool arch_hit_user_mode(const struct bpf_perf_event_data *ctx)
 {
-	return (regs->cs & 3) == 3;
+	return (*(const volatile __u64 *)&ctx->regs.cs & 3) == 3;
 }
 
 static __always_inline bool arch_is_compat(const struct pt_regs *regs)

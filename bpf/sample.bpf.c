@@ -81,7 +81,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	sample->tgid = tgid;
 	sample->tid = tid;
 	sample->flags = WIRE_ON_CPU | WIRE_HAS_REGS;
-	if (!(ctx->regs.cs & 3))
+	if (!arch_hit_user_mode(ctx))
 		sample->flags |= WIRE_KERNEL_MODE;
 	if (arch_is_compat(&regs))
 		sample->flags |= WIRE_COMPAT;

@@ -23,6 +23,7 @@ struct capture {
 	struct bpf_link *tasks;
 	struct bpf_link *self;
 	bool has_filter; /* of the task iterator */
+	bool has_clock;	 /* on_sample is loaded */
 	struct ring_buffer *ring;
 	struct vec sample_links; /* struct bpf_link *, one a CPU */
 	struct wire_record *record;
@@ -92,34 +93,57 @@ static struct bpf_link *attach_iterator(struct capture *capture, pid_t tgid)
 	return link ? link : bpf_program__attach_iter(capture->skel->progs.on_task, NULL);
 }
 
-static int load(struct capture *capture, const struct capture_options *options, struct err *err)
+static int load_object(struct capture *capture, const struct capture_options *options,
+		       bool with_clock)
 {
-	pid_t only = options->tgid_cnt == 1 ? options->tgids[0] : 0;
 	int code;
 
 	libbpf_message[0] = '\0';
-	libbpf_set_print(keep_libbpf_message);
+	loiter_bpf__destroy(capture->skel);
 	capture->skel = loiter_bpf__open();
 	if (!capture->skel)
-		return load_failed(-errno, "open the BPF programs", err);
+		return -errno;
 	capture->skel->rodata->cfg_all = !options->tgid_cnt;
 	capture->skel->rodata->cfg_kstacks = options->kstacks;
+	if (!with_clock) {
+		bpf_program__set_autoload(capture->skel->progs.on_sample, false);
+		bpf_map__set_autocreate(capture->skel->maps.samples, false);
+		bpf_map__set_autocreate(capture->skel->maps.sampled, false);
+	}
 	code = loiter_bpf__load(capture->skel);
+	if (!code)
+		capture->has_clock = with_clock;
+	return code;
+}
+
+static int attach(struct capture *capture, pid_t only)
+{
+	capture->tasks = attach_iterator(capture, only);
+	if (!capture->tasks)
+		return -errno;
+	capture->self = attach_filtered(capture, 0, gettid());
+	capture->has_filter = capture->self != NULL;
+	if (!capture->self)
+		capture->self = attach_iterator(capture, 0);
+	return capture->self ? 0 : -errno;
+}
+
+static int load(struct capture *capture, const struct capture_options *options, struct err *err)
+{
+	int code;
+
+	libbpf_set_print(keep_libbpf_message);
+	/* The clock is the one part that dump can do without. */
+	code = load_object(capture, options, true);
+	if (code)
+		code = load_object(capture, options, false);
 	if (code)
 		return load_failed(code, "load the BPF programs", err);
 	code = set_targets(capture, options);
 	if (code)
 		return load_failed(code, "name the target processes to the BPF programs", err);
-	capture->tasks = attach_iterator(capture, only);
-	if (!capture->tasks)
-		return load_failed(-errno, "attach the task iterator", err);
-	capture->self = attach_filtered(capture, 0, gettid());
-	capture->has_filter = capture->self != NULL;
-	if (!capture->self)
-		capture->self = attach_iterator(capture, 0);
-	if (!capture->self)
-		return load_failed(-errno, "attach the task iterator", err);
-	return 0;
+	code = attach(capture, options->tgid_cnt == 1 ? options->tgids[0] : 0);
+	return code ? load_failed(code, "attach the task iterator", err) : 0;
 }
 
 struct capture *capture_new(const struct capture_options *options, struct err *err)
@@ -317,6 +341,8 @@ int capture_sample_start(struct capture *capture, struct err *err)
 	int cpu_cnt = libbpf_num_possible_cpus();
 	int code = 0;
 
+	if (!capture->has_clock)
+		return err_set(err, -EOPNOTSUPP, "no CPU clock on this kernel; see 'loiter check'");
 	if (!capture->ring)
 		capture->ring = ring_buffer__new(bpf_map__fd(capture->skel->maps.samples),
 						 on_ring_record, capture, NULL);
