@@ -24,11 +24,11 @@ enum report_format {
 
 struct report_options {
 	enum report_format format;
-	bool verbose;		/* every frame, full paths */
-	bool kernel;		/* kernel frames too */
-	bool color;		/* ANSI colours */
-	bool no_idle;		/* leave out threads that wait for work from outside */
-	uint64_t min_block_ns;	/* leave out threads that ran more recently than this */
+	bool verbose;	       /* every frame, full paths */
+	bool kernel;	       /* kernel frames too */
+	bool color;	       /* ANSI colours */
+	bool no_idle;	       /* leave out threads that wait for work from outside */
+	uint64_t min_block_ns; /* leave out threads that ran more recently than this */
 };
 
 /* Returns the name of @format: "text", "threads", ... */
@@ -39,5 +39,9 @@ int report_format_parse(const char *name, enum report_format *ret);
 
 /* Writes the report of @model to @out. Returns 0 or -errno; write errors stay in ferror(@out). */
 int report_dump(const struct model *model, const struct report_options *options, FILE *out);
+
+/* Writes a line for each loss of @model that is not zero. The text, threads and json reports have
+ * them; for go and folded, which have no place for them, the caller says them elsewhere. */
+void report_losses(const struct model *model, FILE *out);
 
 #endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* What the formats of this room share: one function each, and the parts that several print. */
+#ifndef REPORT_FORMATS_H
+#define REPORT_FORMATS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "report/filter.h"
+#include "report/frames.h"
+#include "report/report.h"
+
+/* Escape sequences, or "" without colour. */
+struct report_style {
+	const char *title, *wait, *mark, *place, *reset;
+};
+
+/* One report while it is printed. */
+struct report {
+	const struct model *model;
+	const struct report_options *options;
+	const struct report_style *style;
+	FILE *out;
+	struct frames frames; /* of the stack being printed */
+	struct buf line;      /* being put together */
+};
+
+/* Each prints the whole model. Returns 0 or -errno. */
+int report_text(struct report *report);
+int report_threads(struct report *report);
+int report_go(struct report *report);
+int report_folded(struct report *report);
+int report_json(struct report *report);
+
+/* Returns the name of a wait: "cond wait", the system call's own name, or the state. May hold what
+ * a capture file chose: to be cleaned. */
+const char *wait_words(const struct model *model, enum wait_kind wait, uint32_t syscall,
+		       enum thread_state state);
+
+/* Returns "running", "runnable", "blocked", "stopped" or "zombie". */
+const char *state_name(enum thread_state state);
+
+/* Whether the age of a thread says anything. */
+static inline bool state_has_age(enum thread_state state)
+{
+	return state != THREAD_RUNNING;
+}
+
+/* Prints "server (pid 73825), 27 threads at 16:30:47, none stopped". */
+void put_process_line(const struct report *report, uint32_t process,
+		      const struct filter_counts *counts);
+
+/* Prints the losses, when there are any, behind an empty line. */
+void put_losses(const struct report *report);
+
+/* How a format writes a frame: its function, then a line with its place after one tab more. */
+struct frame_form {
+	const char *indent;
+	const char
+		*call; /* behind the function: "(...)" stands for its parameters; "" keeps them */
+	bool all;      /* plumbing too */
+	bool full_paths;
+};
+
+/* Prints kernel stack @kstack and user stack @stack, with what is wrong with them. Leaves the user
+ * stack loaded. Returns 0 or -ENOMEM. */
+int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, bool raced,
+	       const struct frame_form *form);
+
+#endif

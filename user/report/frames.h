@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The frames of one stack as reports walk them: leaf first, inlined ones before the frame they are
+ * part of, and which of them are the user's own.
+ *
+ *   refs[0 .. user_first)         plumbing of libc and the runtime that leads into the wait
+ *   refs[user_first .. user_end)  the user's own
+ *   refs[user_end .. len)         plumbing that started the thread
+ *
+ * When all of it is plumbing, all of it counts as the user's own. Of a stack whose outer frames
+ * are missing none are taken for the start of the thread.
+ */
+#ifndef REPORT_FRAMES_H
+#define REPORT_FRAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "model/model.h"
+
+struct frame_ref {
+	const struct model_frame *frame; /* NULL: nothing is known but the pc */
+	uint64_t pc;
+	bool guessed;
+};
+
+struct frames {
+	struct vec refs; /* struct frame_ref */
+	uint32_t user_first;
+	uint32_t user_end;
+	bool all_runtime;  /* nothing but plumbing */
+	uint8_t quality;   /* enum stack_quality; 0: there is no stack */
+	uint8_t end;	   /* enum stack_end */
+	uint8_t *runtime;  /* by index of model_frame: whether it is plumbing, once asked */
+	const void *model; /* that .runtime speaks of */
+};
+
+void frames_init(struct frames *frames);
+void frames_release(struct frames *frames);
+
+/* Loads stack @stack of @model (MODEL_NONE: no frames), in place of the one before.
+ * Returns 0 or -ENOMEM. */
+int frames_load(struct frames *frames, const struct model *model, uint32_t stack);
+
+static inline const struct frame_ref *frames_at(const struct frames *frames, uint32_t idx)
+{
+	return vec_at(&frames->refs, idx);
+}
+
+/* Whether two frames read the same in every report. */
+bool frame_ref_equals(const struct frame_ref *a, const struct frame_ref *b);
+uint64_t frame_ref_hash(const struct frame_ref *ref);
+
+/* Appends the function's name, else "module+0x1234", else "0xpc"; @full: the module's whole path.
+ * What is appended is clean. */
+void frame_put_name(struct buf *buf, const struct model *model, const struct frame_ref *ref,
+		    bool full);
+
+/* As frame_put_name, without the parameter list that C++ symbols carry. */
+void frame_put_bare_name(struct buf *buf, const struct model *model, const struct frame_ref *ref,
+			 bool full);
+
+/* Returns why the outer frames of @frames are missing, or NULL when they are not. */
+const char *frames_truncation(const struct frames *frames);
+
+/* Returns the last two components of @path, of which @path is left as it is when it has fewer. */
+const char *short_path(const char *path);
+const char *base_name(const char *path);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "report/group.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/filter.h"
+
+/* A thread and the group it falls in, until the groups' sizes are known. */
+struct group_pick {
+	uint32_t thread;
+	uint32_t group;
+};
+
+int groups_init(struct groups *groups, const struct model *model,
+		const struct report_options *options, enum group_by by)
+{
+	*groups = (struct groups){ .model = model, .options = options, .by = by };
+	vec_init(&groups->groups, sizeof(struct group), MODEL_THREAD_MAX);
+	vec_init(&groups->members, sizeof(uint32_t), MODEL_THREAD_MAX);
+	vec_init(&groups->picks, sizeof(struct group_pick), MODEL_THREAD_MAX);
+	table_init(&groups->by_hash, MODEL_THREAD_MAX);
+	table_init(&groups->shape_by_hash, MODEL_THREAD_MAX);
+	frames_init(&groups->frames);
+	frames_init(&groups->other);
+	groups->shapes = malloc(((size_t)model->stacks.len + 1) * sizeof(groups->shapes[0]));
+	if (!groups->shapes)
+		return -ENOMEM;
+	memset(groups->shapes, 0xff, ((size_t)model->stacks.len + 1) * sizeof(groups->shapes[0]));
+	return 0;
+}
+
+void groups_release(struct groups *groups)
+{
+	vec_release(&groups->groups);
+	vec_release(&groups->members);
+	vec_release(&groups->picks);
+	table_release(&groups->by_hash);
+	table_release(&groups->shape_by_hash);
+	frames_release(&groups->frames);
+	frames_release(&groups->other);
+	free(groups->shapes);
+	groups->shapes = NULL;
+}
+
+static uint32_t shown_first(const struct groups *groups, const struct frames *frames)
+{
+	return groups->by == GROUP_BY_ALL ? 0 : frames->user_first;
+}
+
+static uint32_t shown_end(const struct groups *groups, const struct frames *frames)
+{
+	return groups->by == GROUP_BY_USER ? frames->user_end : frames->refs.len;
+}
+
+static bool shape_equals(const struct groups *groups, const struct frames *a,
+			 const struct frames *b)
+{
+	uint32_t a_first = shown_first(groups, a), b_first = shown_first(groups, b);
+	uint32_t cnt = shown_end(groups, a) - a_first;
+
+	if (a->quality != b->quality || a->end != b->end || cnt != shown_end(groups, b) - b_first)
+		return false;
+	for (uint32_t i = 0; i < cnt; i++)
+		if (!frame_ref_equals(frames_at(a, a_first + i), frames_at(b, b_first + i)))
+			return false;
+	return true;
+}
+
+static uint64_t shape_hash(const struct groups *groups, const struct frames *frames)
+{
+	uint64_t hash = hash_mix(frames->quality, frames->end);
+
+	for (uint32_t i = shown_first(groups, frames); i < shown_end(groups, frames); i++)
+		hash = hash_mix(hash, frame_ref_hash(frames_at(frames, i)));
+	return hash;
+}
+
+/* Writes to @ret_shape the first stack whose shown frames equal those of @stack. */
+static int groups_shape(struct groups *groups, uint32_t stack, uint32_t *ret_shape)
+{
+	uint32_t shape = MODEL_NONE;
+	uint64_t hash;
+	int err;
+
+	*ret_shape = stack;
+	if (stack == MODEL_NONE)
+		return 0;
+	if (groups->shapes[stack] != MODEL_NONE) {
+		*ret_shape = groups->shapes[stack];
+		return 0;
+	}
+	err = frames_load(&groups->frames, groups->model, stack);
+	if (err)
+		return err;
+	hash = shape_hash(groups, &groups->frames);
+	for (; table_find(&groups->shape_by_hash, hash, &shape); hash++) {
+		err = frames_load(&groups->other, groups->model, shape);
+		if (err)
+			return err;
+		if (shape_equals(groups, &groups->frames, &groups->other)) {
+			*ret_shape = groups->shapes[stack] = shape;
+			return 0;
+		}
+	}
+	groups->shapes[stack] = stack;
+	return table_put(&groups->shape_by_hash, hash, stack);
+}
+
+static bool group_equals(const struct group *a, const struct group *b)
+{
+	return a->stack == b->stack && a->kstack == b->kstack && a->syscall == b->syscall &&
+	       a->wait == b->wait && a->state == b->state && a->raced == b->raced;
+}
+
+/* Writes to @ret_idx the group with the key of @wanted, which is added when it is new. */
+static int groups_intern(struct groups *groups, const struct group *wanted, uint32_t *ret_idx)
+{
+	uint64_t hash = hash_mix(hash_mix(wanted->stack, wanted->kstack),
+				 hash_mix(wanted->syscall, (uint64_t)wanted->wait << 16 |
+								   (uint64_t)wanted->state << 8 |
+								   wanted->raced));
+	int err;
+
+	for (; table_find(&groups->by_hash, hash, ret_idx); hash++)
+		if (group_equals(groups_at(groups, *ret_idx), wanted))
+			return 0;
+	*ret_idx = groups->groups.len;
+	err = vec_append(&groups->groups, wanted, 1);
+	return err ? err : table_put(&groups->by_hash, hash, *ret_idx);
+}
+
+static int groups_add(struct groups *groups, uint32_t thread_idx)
+{
+	const struct model_thread *thread = model_thread(groups->model, thread_idx);
+	struct group wanted = { .syscall = thread->wait == WAIT_SYSCALL ? thread->syscall : 0,
+				.kstack = MODEL_NONE,
+				.first_tid = thread->tid,
+				.age_min_ns = UINT64_MAX,
+				.wait = thread->wait,
+				.state = thread->state,
+				.raced = thread->raced };
+	struct group_pick pick = { .thread = thread_idx };
+	struct group *group;
+	int err;
+
+	err = groups_shape(groups, thread->stack, &wanted.stack);
+	if (!err && groups->options->kernel)
+		err = groups_shape(groups, thread->kstack, &wanted.kstack);
+	if (!err)
+		err = groups_intern(groups, &wanted, &pick.group);
+	if (!err)
+		err = vec_append(&groups->picks, &pick, 1);
+	if (err)
+		return err;
+	group = vec_at(&groups->groups, pick.group);
+	group->member_cnt++;
+	if (thread->age_ns < group->age_min_ns)
+		group->age_min_ns = thread->age_ns;
+	if (thread->age_ns > group->age_max_ns)
+		group->age_max_ns = thread->age_ns;
+	return 0;
+}
+
+/* Gives each group its run of members. Picks are in order of tid, and so are the runs. */
+static int groups_fill(struct groups *groups)
+{
+	uint32_t first = 0;
+	int err = 0;
+
+	for (uint32_t i = 0; i < groups->groups.len; i++) {
+		struct group *group = vec_at(&groups->groups, i);
+
+		group->first_member = first;
+		first += group->member_cnt;
+		group->member_cnt = 0;
+	}
+	for (uint32_t i = 0; i < groups->picks.len && !err; i++)
+		err = vec_append(&groups->members, &i, 1);
+	for (uint32_t i = 0; i < groups->picks.len && !err; i++) {
+		const struct group_pick *pick = vec_at(&groups->picks, i);
+		struct group *group = vec_at(&groups->groups, pick->group);
+		uint32_t *member =
+			vec_at(&groups->members, group->first_member + group->member_cnt++);
+
+		*member = pick->thread;
+	}
+	return err;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+
+	if (x->member_cnt != y->member_cnt)
+		return x->member_cnt > y->member_cnt ? -1 : 1;
+	if (x->age_max_ns != y->age_max_ns)
+		return x->age_max_ns > y->age_max_ns ? -1 : 1;
+	return (x->first_tid > y->first_tid) - (x->first_tid < y->first_tid);
+}
+
+int groups_build(struct groups *groups, uint32_t process_idx)
+{
+	const struct model_process *process = model_process(groups->model, process_idx);
+	int err = 0;
+
+	vec_clear(&groups->groups);
+	vec_clear(&groups->members);
+	vec_clear(&groups->picks);
+	table_clear(&groups->by_hash);
+	for (uint32_t i = 0; i < process->thread_cnt && !err; i++)
+		if (filter_shows(groups->options,
+				 model_thread(groups->model, process->first_thread + i)))
+			err = groups_add(groups, process->first_thread + i);
+	if (!err)
+		err = groups_fill(groups);
+	if (!err && groups->groups.len)
+		qsort(groups->groups.data, groups->groups.len, sizeof(struct group),
+		      compare_groups);
+	return err;
+}

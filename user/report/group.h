@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * Threads of one process grouped by what a report shows of them: equal frames, equal wait, equal
+ * state. Stacks that differ only in frames that are not shown are one.
+ *
+ *   groups --cnt--> members: indices of threads, by tid
+ */
+#ifndef REPORT_GROUP_H
+#define REPORT_GROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/table.h"
+#include "base/vec.h"
+#include "report/frames.h"
+#include "report/report.h"
+
+/* Which frames count. */
+enum group_by {
+	GROUP_BY_ALL,		/* every frame */
+	GROUP_BY_USER,		/* the user's own */
+	GROUP_BY_USER_AND_ROOT, /* and those that started the thread */
+};
+
+struct group {
+	uint32_t stack;	 /* one that stands for all of the group; MODEL_NONE */
+	uint32_t kstack; /* MODEL_NONE unless kernel frames are shown */
+	uint32_t syscall;
+	uint32_t first_tid;
+	uint32_t first_member; /* in groups.members */
+	uint32_t member_cnt;
+	uint64_t age_min_ns;
+	uint64_t age_max_ns;
+	uint8_t wait;
+	uint8_t state;
+	bool raced;
+};
+
+struct groups {
+	struct vec groups;  /* struct group: most threads first, then oldest, then by tid */
+	struct vec members; /* uint32_t: index of a thread */
+	/* Private from here on. */
+	const struct model *model;
+	const struct report_options *options;
+	enum group_by by;
+	struct vec picks; /* struct group_pick */
+	struct table by_hash;
+	struct table shape_by_hash;
+	struct frames frames, other;
+	uint32_t *shapes; /* by stack: the first stack with equal frames; MODEL_NONE: not asked */
+};
+
+/* Prepares to group processes of @model. Returns 0 or -ENOMEM; released in either case. */
+int groups_init(struct groups *groups, const struct model *model,
+		const struct report_options *options, enum group_by by);
+void groups_release(struct groups *groups);
+
+/* Groups the threads of process @process that the options let through, in place of those of the
+ * process before. Returns 0 or -ENOMEM. */
+int groups_build(struct groups *groups, uint32_t process);
+
+static inline const struct group *groups_at(const struct groups *groups, uint32_t idx)
+{
+	return vec_at(&groups->groups, idx);
+}
+
+/* Returns thread @i of @group. */
+static inline const struct model_thread *group_thread(const struct groups *groups,
+						      const struct group *group, uint32_t i)
+{
+	return model_thread(groups->model,
+			    *(uint32_t *)vec_at(&groups->members, group->first_member + i));
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The parts that the text and threads formats have in common. */
+#include "report/formats.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "report/words.h"
+
+const char *state_name(enum thread_state state)
+{
+	switch (state) {
+	case THREAD_RUNNING:
+		return "running";
+	case THREAD_RUNNABLE:
+		return "runnable";
+	case THREAD_BLOCKED:
+		return "blocked";
+	case THREAD_STOPPED:
+		return "stopped";
+	case THREAD_ZOMBIE:
+		return "zombie";
+	}
+	return "unknown";
+}
+
+const char *wait_words(const struct model *model, enum wait_kind wait, uint32_t syscall,
+		       enum thread_state state)
+{
+	if (wait == WAIT_SYSCALL && syscall)
+		return model_str(model, syscall);
+	return wait == WAIT_NONE ? state_name(state) : wait_name(wait);
+}
+
+/* Whether somebody else has stopped a thread of @process, say with SIGSTOP. */
+static bool has_stopped_threads(const struct model *model, const struct model_process *process)
+{
+	for (uint32_t i = 0; i < process->thread_cnt; i++)
+		if (model_thread(model, process->first_thread + i)->state == THREAD_STOPPED)
+			return true;
+	return false;
+}
+
+void put_process_line(const struct report *report, uint32_t process_idx,
+		      const struct filter_counts *counts)
+{
+	const struct model_process *process = model_process(report->model, process_idx);
+	uint32_t hidden_cnt = counts->idle + counts->recent;
+	FILE *out = report->out;
+
+	fputs(report->style->title, out);
+	put_clean(out, model_str(report->model, process->comm));
+	fprintf(out, " (pid %u), %u thread%s", process->tgid, process->thread_cnt,
+		process->thread_cnt == 1 ? "" : "s");
+	fputs(report->style->reset, out);
+	if (counts->idle)
+		fprintf(out, " (%u idle", counts->idle);
+	if (counts->recent)
+		fprintf(out, "%s%u that ran in the last %s", counts->idle ? " and " : " (",
+			counts->recent, duration_words(report->options->min_block_ns).text);
+	fprintf(out, "%s at %s, none stopped%s\n", hidden_cnt ? " not shown)" : "",
+		clock_words(report->model, report->model->boot_ns).text,
+		has_stopped_threads(report->model, process) ? " by loiter" : "");
+}
+
+static void put_mark(const struct report *report, const struct frame_form *form, const char *what,
+		     const char *why)
+{
+	fprintf(report->out, "%s%s[%s%s]%s\n", form->indent, report->style->mark, what, why,
+		report->style->reset);
+}
+
+/* Puts where @ref is into the report's line. Returns whether anything is known. */
+static bool frame_place(struct report *report, const struct frame_ref *ref, bool full)
+{
+	const struct model_frame *frame = ref->frame;
+	struct buf *line = &report->line;
+
+	buf_clear(line);
+	if (frame && frame->file) {
+		const char *path = model_str(report->model, frame->file);
+
+		clean_append(line, full ? path : short_path(path));
+		if (frame->line)
+			buf_printf(line, ":%u", frame->line);
+	} else if (frame && frame->func && frame->module) {
+		const char *path = model_str(report->model, frame->module);
+
+		clean_append(line, full ? path : base_name(path));
+	}
+	return line->len > 0;
+}
+
+static int put_frame(struct report *report, const struct frame_ref *ref,
+		     const struct frame_form *form)
+{
+	const struct model_frame *frame = ref->frame;
+	bool has_off = frame && frame->func && !frame->inlined;
+	const struct report_style *style = report->style;
+	FILE *out = report->out;
+
+	buf_clear(&report->line);
+	if (form->call[0])
+		frame_put_bare_name(&report->line, report->model, ref, form->full_paths);
+	else
+		frame_put_name(&report->line, report->model, ref, form->full_paths);
+	if (report->line.failed)
+		return -ENOMEM;
+	fprintf(out, "%s%s%s", form->indent, buf_text(&report->line),
+		frame && frame->func ? form->call : "");
+	if (frame_place(report, ref, form->full_paths))
+		fprintf(out, "\n%s\t%s%s", form->indent, style->place, buf_text(&report->line));
+	if (report->line.failed)
+		return -ENOMEM;
+	if (has_off)
+		fprintf(out, " +0x%" PRIx64, frame->func_off);
+	if (frame && frame->inlined)
+		fputs(" (inlined)", out);
+	fprintf(out, "%s\n", report->line.len ? style->reset : "");
+	return 0;
+}
+
+/* One line: kernel stacks are long, and have no files. */
+static int put_kernel_frame(struct report *report, const struct frame_ref *ref,
+			    const struct frame_form *form)
+{
+	const struct model_frame *frame = ref->frame;
+	const char *module = frame && frame->module ? model_str(report->model, frame->module) : "";
+
+	buf_clear(&report->line);
+	frame_put_name(&report->line, report->model, ref, false);
+	if (frame && frame->func)
+		buf_printf(&report->line, " +0x%" PRIx64, frame->func_off);
+	buf_puts(&report->line, module[0] == '[' ? " " : " [");
+	clean_append(&report->line, module[0] ? base_name(module) : "kernel");
+	buf_puts(&report->line, module[0] == '[' ? "" : "]");
+	fprintf(report->out, "%s%s\n", form->indent, buf_text(&report->line));
+	return report->line.failed ? -ENOMEM : 0;
+}
+
+static int put_kernel_stack(struct report *report, uint32_t kstack, const struct frame_form *form)
+{
+	int err = frames_load(&report->frames, report->model, kstack);
+
+	for (uint32_t i = 0; i < report->frames.refs.len && !err; i++)
+		err = put_kernel_frame(report, frames_at(&report->frames, i), form);
+	return err;
+}
+
+int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, bool raced,
+	       const struct frame_form *form)
+{
+	const struct frames *frames = &report->frames;
+	bool guessed = false;
+	uint32_t first, end;
+	int err = 0;
+
+	if (report->options->kernel && kstack != MODEL_NONE)
+		err = put_kernel_stack(report, kstack, form);
+	if (!err)
+		err = frames_load(&report->frames, report->model, stack);
+	if (err)
+		return err;
+	if (!frames->quality)
+		put_mark(report, form, raced ? "no stack: ran all the time" : "no user stack", "");
+	first = form->all ? 0 : frames->user_first;
+	end = form->all ? frames->refs.len : frames->user_end;
+	for (uint32_t i = first; i < end && !err; i++) {
+		if (frames_at(frames, i)->guessed && !guessed) {
+			put_mark(report, form, "guessed from here on: no CFI", "");
+			guessed = true;
+		}
+		err = put_frame(report, frames_at(frames, i), form);
+	}
+	if (frames->quality == STACK_GUESSED && !guessed)
+		put_mark(report, form, "guessed from here on: no CFI", "");
+	if (frames_truncation(frames))
+		put_mark(report, form, "truncated: ", frames_truncation(frames));
+	return err;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "report/report.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "report/formats.h"
+
+#define LINE_MAX_BYTES (16u << 20)
+
+static const struct {
+	const char *name;
+	int (*print)(struct report *report);
+} formats[REPORT_FORMAT_CNT] = {
+	[REPORT_TEXT] = { "text", report_text }, [REPORT_THREADS] = { "threads", report_threads },
+	[REPORT_GO] = { "go", report_go },	 [REPORT_FOLDED] = { "folded", report_folded },
+	[REPORT_JSON] = { "json", report_json },
+};
+
+static const struct report_style plain_style = { "", "", "", "", "" };
+static const struct report_style color_style = {
+	.title = "\x1b[1m",
+	.wait = "\x1b[1;33m",
+	.mark = "\x1b[31m",
+	.place = "\x1b[2m",
+	.reset = "\x1b[0m",
+};
+
+const char *report_format_name(enum report_format format)
+{
+	return formats[format].name;
+}
+
+int report_format_parse(const char *name, enum report_format *ret)
+{
+	for (uint32_t i = 0; i < REPORT_FORMAT_CNT; i++) {
+		if (!strcmp(formats[i].name, name)) {
+			*ret = (enum report_format)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+void report_losses(const struct model *model, FILE *out)
+{
+	for (uint32_t i = 0; i < LOSS_CNT; i++)
+		if (model->losses[i])
+			fprintf(out, "lost: %llu %s\n", (unsigned long long)model->losses[i],
+				loss_text((enum loss)i));
+}
+
+void put_losses(const struct report *report)
+{
+	for (uint32_t i = 0; i < LOSS_CNT; i++) {
+		if (!report->model->losses[i])
+			continue;
+		if (report->model->processes.len)
+			fputc('\n', report->out);
+		report_losses(report->model, report->out);
+		return;
+	}
+}
+
+int report_dump(const struct model *model, const struct report_options *options, FILE *out)
+{
+	struct report report = { .model = model,
+				 .options = options,
+				 .style = options->color ? &color_style : &plain_style,
+				 .out = out };
+	int err;
+
+	frames_init(&report.frames);
+	buf_init(&report.line, LINE_MAX_BYTES);
+	err = formats[options->format].print(&report);
+	buf_release(&report.line);
+	frames_release(&report.frames);
+	return err;
+}

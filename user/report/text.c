@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The default report: threads grouped by what is shown of them, to be pasted into an incident.
+ *
+ *	20 threads [cond wait, 2m13s to 2h57m] on futex 0x55d1c0de4010 (cancel_cond+0x28)
+ *		wait_for_cancel
+ *			demo/steps.c:124 +0x48
+ *	  created before loiter attached, 13:33:10 to 16:28:34; entry worker
+ *	  threads 314 to 318, 402 to 406; ran 2 times each
+ */
+#include "report/formats.h"
+
+#include "report/group.h"
+#include "report/roster.h"
+#include "report/words.h"
+
+static int put_group_line(struct report *report, const struct groups *groups,
+			  const struct group *group)
+{
+	const struct report_style *style = report->style;
+	FILE *out = report->out;
+	int err;
+
+	fprintf(out, "%s%u thread%s [", style->wait, group->member_cnt,
+		group->member_cnt == 1 ? "" : "s");
+	put_clean(out, wait_words(report->model, group->wait, group->syscall, group->state));
+	if (state_has_age(group->state))
+		fprintf(out, ", %s",
+			duration_range_words(group->age_min_ns, group->age_max_ns).text);
+	fprintf(out, "]%s", style->reset);
+	err = put_objects(report, groups, group);
+	fputc('\n', out);
+	return err;
+}
+
+static int put_group(struct report *report, const struct groups *groups, const struct group *group)
+{
+	struct frame_form form = { .indent = "\t",
+				   .call = "",
+				   .all = report->options->verbose,
+				   .full_paths = report->options->verbose };
+	int err = put_group_line(report, groups, group);
+
+	if (!err)
+		err = put_stacks(report, group->stack, group->kstack, group->raced, &form);
+	if (!err)
+		err = put_object_list(report, groups, group);
+	if (err)
+		return err;
+	put_origin(report, groups, group);
+	return put_roster(report, groups, group);
+}
+
+static int put_process(struct report *report, struct groups *groups, uint32_t process)
+{
+	struct filter_counts counts = filter_count(report->model, report->options, process);
+	int err = groups_build(groups, process);
+
+	put_process_line(report, process, &counts);
+	for (uint32_t i = 0; i < groups->groups.len && !err; i++) {
+		fputc('\n', report->out);
+		err = put_group(report, groups, groups_at(groups, i));
+	}
+	return err;
+}
+
+int report_text(struct report *report)
+{
+	enum group_by by = report->options->verbose ? GROUP_BY_ALL : GROUP_BY_USER;
+	struct groups groups;
+	int err = groups_init(&groups, report->model, report->options, by);
+
+	for (uint32_t i = 0; i < report->model->processes.len && !err; i++) {
+		if (i)
+			fputc('\n', report->out);
+		err = put_process(report, &groups, i);
+	}
+	groups_release(&groups);
+	put_losses(report);
+	return err;
+}

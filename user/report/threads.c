@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * One block a thread, nothing left out:
+ *
+ *	thread 314 "worker-3" [cond wait, 2m13s] on futex 0x55d1c0de4010 (cancel_cond+0x28):
+ *	wait_for_cancel(...)
+ *		/src/demo/steps.c:124 +0x48
+ *	created before loiter attached, 13:33:10; ran 2 times
+ */
+#include "report/formats.h"
+
+#include "report/words.h"
+
+static void put_thread_line(struct report *report, const struct model_thread *thread)
+{
+	const struct report_style *style = report->style;
+	FILE *out = report->out;
+
+	fprintf(out, "thread %u \"", thread->tid);
+	put_clean(out, model_str(report->model, thread->comm));
+	fprintf(out, "\" %s[", style->wait);
+	put_clean(out, wait_words(report->model, thread->wait, thread->syscall, thread->state));
+	if (state_has_age(thread->state))
+		fprintf(out, ", %s", duration_words(thread->age_ns).text);
+	fprintf(out, "]%s", style->reset);
+	if (thread->object) {
+		fputs(" on ", out);
+		put_clean(out, model_str(report->model, thread->object));
+	}
+	if (thread->has_timeout)
+		fprintf(out, ", %s",
+			timeout_words(thread->timeout_left_ns, thread->timeout_left_ns).text);
+	fputs(":\n", out);
+}
+
+static int put_thread(struct report *report, const struct model_thread *thread)
+{
+	static const struct frame_form form = {
+		.indent = "", .call = "(...)", .all = true, .full_paths = true
+	};
+	bool is_main = thread->tid == model_process(report->model, thread->process)->tgid;
+	int err;
+
+	put_thread_line(report, thread);
+	err = put_stacks(report, thread->stack, thread->kstack, thread->raced, &form);
+	fprintf(report->out, "%s %s; ran %llu time%s\n",
+		is_main ? "main thread, started" : "created before loiter attached,",
+		clock_words(report->model, thread->start_ns).text,
+		(unsigned long long)thread->run_cnt, thread->run_cnt == 1 ? "" : "s");
+	return err;
+}
+
+static int put_process(struct report *report, uint32_t process_idx)
+{
+	const struct model_process *process = model_process(report->model, process_idx);
+	struct filter_counts counts = filter_count(report->model, report->options, process_idx);
+	int err = 0;
+
+	put_process_line(report, process_idx, &counts);
+	for (uint32_t i = 0; i < process->thread_cnt && !err; i++) {
+		const struct model_thread *thread =
+			model_thread(report->model, process->first_thread + i);
+
+		if (!filter_shows(report->options, thread))
+			continue;
+		fputc('\n', report->out);
+		err = put_thread(report, thread);
+	}
+	return err;
+}
+
+int report_threads(struct report *report)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < report->model->processes.len && !err; i++) {
+		if (i)
+			fputc('\n', report->out);
+		err = put_process(report, i);
+	}
+	put_losses(report);
+	return err;
+}
