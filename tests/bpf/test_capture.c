@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The BPF programs on this kernel: needs root. */
+#include "unit.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "capture/capture.h"
+#include "collect/snapshot.h"
+#include "unwind/arch.h"
+
+#define BLOCKED_THREADS 8
+#define DEADLINE_NS (20 * 1000000000ULL)
+
+static int gate[2]; /* a pipe that is never written to */
+static atomic_int stop_spinning;
+static _Atomic pid_t spinner_tid;
+
+static void *block(void *arg)
+{
+	char byte;
+
+	(void)arg;
+	return (void *)(intptr_t)read(gate[0], &byte, 1);
+}
+
+static void *spin(void *arg)
+{
+	(void)arg;
+	spinner_tid = gettid();
+	while (!stop_spinning)
+		;
+	return NULL;
+}
+
+static struct capture *open_capture(pid_t tgid, bool kstacks)
+{
+	struct capture_options options = { .tgids = &tgid, .tgid_cnt = 1, .kstacks = kstacks };
+	struct err err = { "" };
+	struct capture *capture = capture_new(&options, &err);
+
+	if (!capture)
+		print_error("%s\n", err.msg);
+	assert_non_null(capture);
+	return capture;
+}
+
+struct seen {
+	uint32_t task_cnt, kstack_cnt, in_read_cnt;
+	struct wire_task last;
+};
+
+static int see(void *arg, const struct wire_record *record)
+{
+	struct seen *seen = arg;
+
+	if (record->type == WIRE_KSTACK) {
+		assert_int_equal(record->kstack.tid, seen->last.tid);
+		seen->kstack_cnt += record->kstack.pc_cnt > 0;
+		return 0;
+	}
+	assert_int_equal(record->type, WIRE_TASK);
+	seen->last = record->task;
+	seen->task_cnt++;
+	assert_int_equal(record->task.tgid, getpid());
+	if (record->task.flags & WIRE_IN_SYSCALL) {
+		const char *name = arch_syscall_name(record->task.syscall_nr);
+
+		seen->in_read_cnt += name && !strcmp(name, "read") &&
+				     record->task.syscall_arg[0] == (uint64_t)gate[0];
+	}
+	return 0;
+}
+
+/* The blocked threads of this process, waited for until all of them are in read(2). */
+static void test_every_thread_is_visited(void **state)
+{
+	struct capture *capture = open_capture(getpid(), true);
+	uint64_t deadline_ns = clock_mono_ns() + DEADLINE_NS;
+	struct seen seen;
+	struct err err;
+
+	(void)state;
+	do {
+		seen = (struct seen){ 0 };
+		assert_int_equal(capture_read_tasks(capture, see, &seen, &err), 0);
+	} while (seen.in_read_cnt < BLOCKED_THREADS && clock_mono_ns() < deadline_ns);
+	assert_int_equal(seen.in_read_cnt, BLOCKED_THREADS);
+	assert_int_equal(seen.task_cnt, BLOCKED_THREADS + 1);
+	assert_true(seen.kstack_cnt >= BLOCKED_THREADS);
+	assert_int_equal(capture_losses(capture).bad_records, 0);
+	capture_free(capture);
+}
+
+static void test_self_is_this_thread(void **state)
+{
+	struct capture *capture = open_capture(1, false);
+	struct wire_task self;
+
+	(void)state;
+	assert_int_equal(capture_read_self(capture, &self), 0);
+	assert_int_equal(self.tid, gettid());
+	assert_int_equal(self.tgid, getpid());
+	assert_true(self.flags & WIRE_ON_CPU);
+	assert_true(self.now_ns <= clock_mono_ns());
+	capture_free(capture);
+}
+
+static int find_spinner(void *arg, const struct wire_record *record)
+{
+	bool *found = arg;
+
+	assert_int_equal(record->type, WIRE_SAMPLE);
+	if ((pid_t)record->sample.tid == spinner_tid) {
+		assert_true(record->sample.copy_bytes > 0);
+		assert_int_equal(record->sample.copy_addr, record->sample.reg[arch_reg_sp]);
+		*found = true;
+	}
+	return 0;
+}
+
+static void test_clock_catches_a_running_thread(void **state)
+{
+	struct capture *capture = open_capture(getpid(), false);
+	uint64_t deadline_ns = clock_mono_ns() + DEADLINE_NS;
+	pthread_t thread;
+	bool found = false;
+	struct err err;
+
+	(void)state;
+	stop_spinning = 0;
+	assert_int_equal(pthread_create(&thread, NULL, spin, NULL), 0);
+	assert_int_equal(capture_sample_start(capture, &err), 0);
+	while (!found && clock_mono_ns() < deadline_ns)
+		assert_int_equal(capture_sample_poll(capture, 10, find_spinner, &found), 0);
+	capture_sample_stop(capture);
+	stop_spinning = 1;
+	pthread_join(thread, NULL);
+	assert_true(found);
+	capture_free(capture);
+}
+
+/* A child's thread counts and stacks hold, and a thread that is gone is reported as such. */
+static void test_snapshot_of_a_child(void **state)
+{
+	struct snapshot snapshot;
+	struct capture *capture;
+	struct err err;
+	pid_t child = fork();
+
+	(void)state;
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	capture = open_capture(child, false);
+	assert_int_equal(snapshot_take(capture, &snapshot, &err), 0);
+	assert_int_equal(snapshot.entries.len, 1);
+	assert_int_equal(((struct entry *)vec_at(&snapshot.entries, 0))->tid, child);
+	assert_true(entry_is_settled(&snapshot, vec_at(&snapshot.entries, 0)));
+	snapshot_release(&snapshot);
+
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_int_equal(snapshot_take(capture, &snapshot, &err), 0);
+	assert_int_equal(snapshot.entries.len, 0);
+	snapshot_release(&snapshot);
+	capture_free(capture);
+}
+
+static int start_blocked(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	if (pipe(gate))
+		return -1;
+	for (int i = 0; i < BLOCKED_THREADS; i++)
+		if (pthread_create(&thread, NULL, block, NULL) || pthread_detach(thread))
+			return -1;
+	return 0;
+}
+
+static int end_blocked(void **state)
+{
+	(void)state;
+	close(gate[1]);
+	close(gate[0]);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_thread_is_visited),
+		cmocka_unit_test(test_self_is_this_thread),
+		cmocka_unit_test(test_clock_catches_a_running_thread),
+		cmocka_unit_test(test_snapshot_of_a_child),
+	};
+
+	return cmocka_run_group_tests(tests, start_blocked, end_blocked);
+}
