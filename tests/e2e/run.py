@@ -80,8 +80,9 @@ def main() -> int:
         totals = [total + count for total, count in zip(totals, counts)]
         if counts[1] or (counts[2] and not args.allow_skip) or not any(counts):
             bad.append(path.stem)
-    print(f"e2e: {totals[0]} passed, {totals[1]} failed, {totals[2]} skipped" +
-          (f"; not good: {', '.join(bad)}" if bad else ""))
+    if bad:
+        print(f"not good: {', '.join(bad)}")
+    print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
     return 1 if bad else 0
 
 
