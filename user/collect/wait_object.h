@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "collect/peers.h"
 #include "model/wait.h"
 #include "proc/maps.h"
 #include "symbolize/symbolize.h"
@@ -21,6 +22,10 @@ struct wait_objects; /* what was looked up for one process, so that each is look
 struct wait_objects *wait_objects_new(pid_t tgid, const struct maps *maps,
 				      struct symbolizer *symbolizer, struct err *err);
 void wait_objects_free(struct wait_objects *objects);
+
+/* Lets @objects use @peers, borrowed, which all processes of a run can share; else it has its own.
+ */
+void wait_objects_use_peers(struct wait_objects *objects, struct peers *peers);
 
 struct wait_request {
 	pid_t tid;

@@ -180,9 +180,9 @@ static const char *restarted_syscall(const struct wait_evidence *evidence)
 	return evidence->syscall;
 }
 
-const char *wait_syscall(const struct wait_evidence *evidence)
+static const char *actual_syscall(const struct wait_evidence *evidence)
 {
-	if (!evidence->in_syscall || !evidence->syscall)
+	if (!evidence->syscall)
 		return NULL;
 	if (!strcmp(evidence->syscall, "restart_syscall"))
 		return restarted_syscall(evidence);
@@ -213,7 +213,7 @@ static bool is_sleeping_select(const char *syscall, const uint64_t *arg)
 static enum wait_kind classify_syscall(const struct wait_evidence *evidence)
 {
 	bool disk_sleep = evidence->uninterruptible || evidence->in_iowait;
-	const char *name = wait_syscall(evidence);
+	const char *name = actual_syscall(evidence);
 	const struct syscall_rule *rule;
 
 	if (!name)

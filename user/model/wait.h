@@ -61,10 +61,6 @@ struct wait_evidence {
 /* Returns the kind of wait that @evidence shows. */
 enum wait_kind wait_classify(const struct wait_evidence *evidence);
 
-/* Returns the name of the system call that @evidence is in, NULL when in none or an unknown one:
- * its .syscall, or for restart_syscall the call that is restarted, as far as its functions tell. */
-const char *wait_syscall(const struct wait_evidence *evidence);
-
 /* Returns the name of @kind as reports print it, such as "mutex lock"; for WAIT_SYSCALL the
  * caller prints the system call's own name. */
 const char *wait_name(enum wait_kind kind);
