@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The kernel's bytes through the record reader. Whatever is handed out must keep what wire/event.h
+ * promises, and feeding the same bytes in two reads must give the same records as in one.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+#include "wire/event.h"
+
+static struct wire_record record;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void require(int holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* Returns a hash of all that the record says. */
+static uint64_t check_record(void)
+{
+	require(record.header.type == record.type);
+	switch (record.type) {
+	case WIRE_TASK:
+		require(record.header.size_bytes == sizeof(record.task));
+		require(strnlen(record.task.comm, WIRE_COMM_BYTES) < WIRE_COMM_BYTES);
+		require(record.task.state >= WIRE_STATE_RUNNABLE &&
+			record.task.state <= WIRE_STATE_OTHER);
+		return hash_bytes(&record.task, sizeof(record.task));
+	case WIRE_KSTACK:
+		require(record.kstack.pc_cnt <= WIRE_KSTACK_MAX);
+		return hash_bytes(record.kstack.pc, record.kstack.pc_cnt * sizeof(uint64_t));
+	case WIRE_SAMPLE:
+		require(record.sample.copy_bytes <= WIRE_COPY_MAX_BYTES);
+		return hash_bytes(record.sample.copy, record.sample.copy_bytes);
+	}
+	abort();
+}
+
+/* Reads @len bytes, adding what they say to @hash. Returns how many bytes were consumed. */
+static size_t read_records(const uint8_t *data, size_t len, uint64_t *hash, int *ret_bad)
+{
+	struct wire_reader reader;
+	enum wire_next next;
+
+	wire_reader_init(&reader, data, len);
+	while ((next = wire_reader_next(&reader, &record)) == WIRE_NEXT_RECORD)
+		*hash = hash_mix(*hash, check_record());
+	require(reader.consumed_bytes <= len);
+	require(next == WIRE_NEXT_PARTIAL || reader.consumed_bytes == len);
+	*ret_bad = next == WIRE_NEXT_BAD;
+	return reader.consumed_bytes;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	uint64_t whole = 0, split = 0;
+	int whole_bad, split_bad;
+	size_t consumed;
+
+	consumed = read_records(data, len, &whole, &whole_bad);
+	if (whole_bad)
+		return 0;
+	size_t first = read_records(data, len / 2, &split, &split_bad);
+
+	first += read_records(data + first, len - first, &split, &split_bad);
+	require(first == consumed && split == whole);
+	return 0;
+}

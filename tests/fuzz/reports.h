@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* What every fuzzed model goes through: all reports, and once more through a capture. */
+#ifndef FUZZ_REPORTS_H
+#define FUZZ_REPORTS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/codec.h"
+#include "report/report.h"
+#include "wire/capfile.h"
+
+#define FUZZ_FRAME_MAX 20000 /* printed: a few bytes can tell of billions */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+struct fuzz_text {
+	char *bytes;
+	size_t len;
+};
+
+static inline void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* An empty model whose maxima keep one input from taking seconds. */
+static inline void fuzz_model_init(struct model *model)
+{
+	model_init(model);
+	model->processes.max = 256;
+	model->threads.max = model->stacks.max = model->locs.max = model->frames.max = 4096;
+	model->stack_locs.max = 16384;
+}
+
+static inline uint64_t fuzz_stack_frames(const struct model *model, uint32_t idx)
+{
+	uint64_t cnt = 1;
+
+	if (idx == MODEL_NONE)
+		return cnt;
+	for (uint32_t i = 0; i < model_stack(model, idx)->loc_cnt; i++)
+		cnt += 1 + model_stack_loc(model, model_stack(model, idx), i)->frame_cnt;
+	return cnt;
+}
+
+static inline bool fuzz_is_printable(const struct model *model)
+{
+	uint64_t cnt = 0;
+
+	for (uint32_t i = 0; i < model->threads.len && cnt <= FUZZ_FRAME_MAX; i++)
+		cnt += fuzz_stack_frames(model, model_thread(model, i)->stack) +
+		       fuzz_stack_frames(model, model_thread(model, i)->kstack);
+	return cnt <= FUZZ_FRAME_MAX;
+}
+
+static inline struct fuzz_text fuzz_report(const struct model *model,
+					   const struct report_options *options)
+{
+	struct fuzz_text text = { 0 };
+	FILE *out = open_memstream(&text.bytes, &text.len);
+
+	require(out);
+	require(!report_dump(model, options, out));
+	require(!fclose(out));
+	return text;
+}
+
+/* The reports with all and with as little as possible; json must be JSON whatever is in it. */
+static inline void fuzz_report_all(const struct model *model)
+{
+	for (int format = 0; format < REPORT_FORMAT_CNT; format++)
+		for (int all = 0; all < 2; all++) {
+			struct report_options options = { .format = (enum report_format)format,
+							  .verbose = all,
+							  .kernel = all,
+							  .color = all,
+							  .no_idle = !all,
+							  .min_block_ns = all ? 0 : 1000 };
+			struct fuzz_text text = fuzz_report(model, &options);
+
+			if (format == REPORT_JSON) {
+				json_t *json = json_loadb(text.bytes, text.len, 0, NULL);
+
+				require(json);
+				json_decref(json);
+			}
+			free(text.bytes);
+		}
+}
+
+/* Encodes what was decoded: the report after decoding that again must be the same. */
+static inline void fuzz_round_trip(const struct model *model)
+{
+	const struct report_options options = { .format = REPORT_THREADS, .kernel = true };
+	struct fuzz_text before = fuzz_report(model, &options), after, file = { 0 };
+	FILE *stream = open_memstream(&file.bytes, &file.len);
+	struct capfile_writer writer;
+	struct capfile_reader reader;
+	struct model again;
+	struct err err;
+
+	require(stream);
+	require(!capfile_writer_begin(&writer, stream));
+	require(!model_encode(model, &writer));
+	require(!capfile_writer_end(&writer));
+	require(!fclose(stream));
+
+	stream = fmemopen(file.bytes, file.len, "r");
+	require(stream);
+	model_init(&again);
+	require(!capfile_reader_begin(&reader, stream, "again", &err));
+	require(!model_decode(&again, &reader, &err));
+	fclose(stream);
+	after = fuzz_report(&again, &options);
+	require(before.len == after.len && !memcmp(before.bytes, after.bytes, before.len));
+	model_release(&again);
+	free(before.bytes);
+	free(after.bytes);
+	free(file.bytes);
+}
+
+/* Decodes the @len bytes of a capture at @bytes and, when it is one, does all of the above. */
+static inline void fuzz_capture(const void *bytes, size_t len)
+{
+	FILE *in = fmemopen((void *)(uintptr_t)bytes, len, "r");
+	struct capfile_reader reader;
+	struct model model;
+	struct err err;
+	int code;
+
+	if (!in)
+		return;
+	fuzz_model_init(&model);
+	code = capfile_reader_begin(&reader, in, "fuzz", &err);
+	if (!code)
+		code = model_decode(&model, &reader, &err);
+	if (!code && fuzz_is_printable(&model)) {
+		fuzz_report_all(&model);
+		fuzz_round_trip(&model);
+	}
+	capfile_reader_close(&reader);
+	fclose(in);
+	model_release(&model);
+}
+
+#endif
