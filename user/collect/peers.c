@@ -96,14 +96,15 @@ static void read_comm(uint32_t tgid, char *comm, size_t len)
 	buf_release(&text);
 }
 
-/* Appends ", PHRASE cat 1234 and 2 others" for those of the @cnt @holders that are @wanted: the
- * other processes, else the other descriptors of @tgid itself. */
+/* Appends ", PHRASE its own fd 8 and 1 other process" or ", PHRASE cat 1234" for those of the @cnt
+ * @holders that are @wanted. Its own end comes first: a reader that kept it open never sees the
+ * end of the file. */
 static void append_holders(const struct fd_holder *holders, uint32_t cnt, pid_t tgid, int own_fd,
 			   bool (*wanted)(const struct fd_holder *), const char *phrase, char *text,
 			   size_t len)
 {
 	const struct fd_holder *first = NULL, *own = NULL;
-	uint32_t process_cnt = 0, last_tgid = 0;
+	uint32_t other_cnt = 0, last_tgid = 0;
 	size_t at = strlen(text);
 	char comm[COMM_MAX_BYTES];
 
@@ -117,19 +118,20 @@ static void append_holders(const struct fd_holder *holders, uint32_t cnt, pid_t 
 		} else if (holder->tgid != last_tgid) { /* holders are ordered by process */
 			last_tgid = holder->tgid;
 			first = first ? first : holder;
-			process_cnt++;
+			other_cnt++;
 		}
 	}
-	if (first) {
+	if (own) {
+		at += (size_t)snprintf(text + at, len - at, ", %s its own fd %d", phrase, own->fd);
+	} else if (first) {
 		read_comm(first->tgid, comm, sizeof(comm));
 		at += (size_t)snprintf(text + at, len - at, ", %s %s %u", phrase, comm,
 				       first->tgid);
-		if (process_cnt > 1 && at < len)
-			snprintf(text + at, len - at, " and %u other%s", process_cnt - 1,
-				 process_cnt > 2 ? "s" : "");
-	} else if (own) {
-		snprintf(text + at, len - at, ", %s its own fd %d", phrase, own->fd);
+		other_cnt--;
 	}
+	if (other_cnt && at < len)
+		snprintf(text + at, len - at, " and %u other process%s", other_cnt,
+			 other_cnt > 1 ? "es" : "");
 }
 
 static bool is_reader(const struct fd_holder *holder)
