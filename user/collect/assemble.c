@@ -103,6 +103,9 @@ static void add_stacks(struct assembly *assembly, const struct entry *entry,
 		if (thread->stack != MODEL_NONE)
 			count_stack_losses(model, model_stack(model, thread->stack));
 	}
+	if (assembly->snapshot->has_kstacks && entry->kstack == STACKSET_NONE &&
+	    entry->state != ENTRY_SAMPLED)
+		model->losses[LOSS_KSTACKS_MISSING]++;
 	if (entry->kstack != STACKSET_NONE)
 		thread->kstack = stackset_to_model(stacks, entry->kstack, model, MODEL_NONE);
 	if (entry->flags & WIRE_COMPAT)

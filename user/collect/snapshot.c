@@ -170,6 +170,7 @@ static void keep_kstack(struct taking *taking, const struct wire_kstack *kstack)
 {
 	struct walk *walk = &taking->walk;
 
+	taking->snapshot->has_kstacks = true;
 	if (!taking->last || taking->last->tid != kstack->tid || !kstack->pc_cnt)
 		return;
 	walk->pc_cnt = kstack->pc_cnt;

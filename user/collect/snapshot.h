@@ -59,6 +59,7 @@ struct snapshot {
 	/* The moment of the first look, on each clock. */
 	uint64_t mono_ns, boot_ns, wall_ns;
 	int64_t sched_clock_offset_ns; /* CLOCK_MONOTONIC - sched_clock */
+	bool has_kstacks;	       /* they were asked for */
 };
 
 /* Whether @entry holds: it was stable or sampled, and its process runs the same code since. */
