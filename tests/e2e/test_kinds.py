@@ -57,7 +57,7 @@ def test_coverage() -> None:
         check("mix: main thread in select", main["wait"] == "select", main["wait"])
         for kind in ("io_uring", "page fault"):
             if kind not in kinds:
-                skip(f"mix: {kind}", "this kernel does not let us")
+                lib.note(f"no {kind}: this kernel does not let us")
 
 
 def test_after_stop() -> None:

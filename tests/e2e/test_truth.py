@@ -353,7 +353,13 @@ def test_load_postgres() -> None:
 
 def test_load_busy() -> None:
     with lib.workload("busy", 40, 4) as target:
-        check_load("busy", lambda: [target.pid], roots_of(target.pid), busy_fault)
+        roots = roots_of(target.pid)
+        before = lib.switches(target.pid)
+        check_load("busy", lambda: [target.pid], roots, busy_fault)
+        after = lib.switches(target.pid)
+        asleep = [tid for tid in before if tid != target.pid and
+                  sum(after[tid]) < sum(before[tid]) + LOAD_SAMPLES]
+        check("busy: every thread ran between the looks", not asleep, asleep)
 
 
 # --- all --------------------------------------------------------------------------------------
