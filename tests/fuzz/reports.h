@@ -15,7 +15,7 @@
 #include "report/report.h"
 #include "wire/capfile.h"
 
-#define FUZZ_FRAME_MAX 20000 /* printed: a few bytes can tell of billions */
+#define FUZZ_FRAME_MAX 3000 /* printed: a few bytes can tell of billions */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
