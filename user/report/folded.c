@@ -93,7 +93,7 @@ static int add_stack(struct report *report, uint32_t stack, bool all)
 	if (err)
 		return err;
 	buf_puts(&report->line, quality_element(frames));
-	if (!all && end > first + 1 && frames->quality == STACK_COMPLETE &&
+	if (!all && end > first + 1 && frames_reach_root(frames) &&
 	    is_clone(report->model, frames_at(frames, end - 1)))
 		end--;
 	while (end > first && !err)

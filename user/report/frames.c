@@ -52,7 +52,7 @@ static void frames_find_user(struct frames *frames, const struct model *model)
 	frames->all_runtime = first == end;
 	if (frames->all_runtime)
 		first = 0;
-	else if (frames->quality == STACK_COMPLETE || frames->end == STACK_END_ROOT)
+	else if (frames_reach_root(frames))
 		while (frames_is_runtime(frames, model, end - 1))
 			end--;
 	frames->user_first = first;
@@ -226,7 +226,7 @@ const char *frames_truncation(const struct frames *frames)
 	};
 	size_t end = frames->end;
 
-	if (frames->quality == STACK_COMPLETE || !frames->quality || end == STACK_END_ROOT)
+	if (!frames->quality || frames_reach_root(frames))
 		return NULL;
 	return end < sizeof(reasons) / sizeof(reasons[0]) && reasons[end] ? reasons[end]
 									  : "unknown cause";

@@ -49,6 +49,12 @@ static inline const struct frame_ref *frames_at(const struct frames *frames, uin
 	return vec_at(&frames->refs, idx);
 }
 
+/* Whether the outermost frame is the thread's first. */
+static inline bool frames_reach_root(const struct frames *frames)
+{
+	return frames->quality == STACK_COMPLETE || frames->end == STACK_END_ROOT;
+}
+
 /* Whether two frames read the same in every report. */
 bool frame_ref_equals(const struct frame_ref *a, const struct frame_ref *b);
 uint64_t frame_ref_hash(const struct frame_ref *ref);

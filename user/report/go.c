@@ -142,7 +142,8 @@ static int put_goroutine(struct report *report, const struct model_thread *threa
 		buf_puts(&report->line, "unknown");
 	if (report->line.failed)
 		return -ENOMEM;
-	replace_any(report->line.data, ",[]", '_');
+	/* The name of a system call has no spaces but in a capture made to mislead. */
+	replace_any(report->line.data, thread->wait == WAIT_SYSCALL ? ",[] " : ",[]", '_');
 	fprintf(report->out, "goroutine %u [%s", thread->tid, report->line.data);
 	if (minutes)
 		fprintf(report->out, ", %" PRIu64 " minutes", minutes);
