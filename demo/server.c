@@ -171,7 +171,7 @@ static int open_listener(const char *address)
 /* Logs where the server really listens: port 0 lets the kernel choose. */
 static void log_address(int listen_fd)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
 	socklen_t size = sizeof(address);
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 	bool v6;

@@ -54,7 +54,6 @@ struct open_files {
 static struct {
 	pthread_mutex_t switching; /* held for a whole switch: one at a time */
 	pthread_mutex_t lock;	   /* guards all below but .generation's reads */
-	pthread_cond_t changed;
 	unsigned int step_idx;
 	_Atomic uint64_t generation; /* written under .lock */
 	struct worker *workers;
@@ -65,15 +64,17 @@ static struct {
 } state = {
 	.switching = PTHREAD_MUTEX_INITIALIZER,
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.changed = PTHREAD_COND_INITIALIZER,
 };
+
+/* Broadcast at each switch. A name of its own, so that reports show it. */
+static pthread_cond_t cancel_cond = PTHREAD_COND_INITIALIZER;
 
 /* Blocks until the step is left in which @generation began. */
 OWN_FRAME static void wait_for_cancel(uint64_t generation)
 {
 	pthread_mutex_lock(&state.lock);
 	while (state.generation == generation)
-		pthread_cond_wait(&state.changed, &state.lock);
+		pthread_cond_wait(&cancel_cond, &state.lock);
 	pthread_mutex_unlock(&state.lock);
 }
 
@@ -400,7 +401,7 @@ const struct step *step_switch(unsigned int idx)
 	from = &steps[state.step_idx];
 	state.step_idx = idx;
 	generation = ++state.generation;
-	pthread_cond_broadcast(&state.changed);
+	pthread_cond_broadcast(&cancel_cond);
 	pthread_mutex_unlock(&state.lock);
 	if (from->leave)
 		from->leave();
