@@ -182,10 +182,28 @@ static bool symtab_is_unreadable(Dwfl_Module *dwfl)
 	return elf && elf_has_symtab(elf, true);
 }
 
+/* Whether libdwfl would look for dynamic symbols without the help of section headers: it then
+ * follows hash chains at a cost that grows with the square of what the file claims, without end
+ * for a hostile one. No linker makes such files. */
+static bool symtab_has_no_section(Dwfl_Module *dwfl)
+{
+	GElf_Addr bias;
+	Elf *elf = dwfl_module_getelf(dwfl, &bias);
+	size_t phdr_cnt;
+	GElf_Phdr phdr;
+
+	if (!elf || elf_has_symtab(elf, true) || elf_getphdrnum(elf, &phdr_cnt))
+		return false;
+	for (size_t i = 0; i < phdr_cnt; i++)
+		if (gelf_getphdr(elf, (int)i, &phdr) && phdr.p_type == PT_DYNAMIC)
+			return true;
+	return false;
+}
+
 int symtab_load(struct symtab *symtab, Dwfl_Module *dwfl, enum symtab_kind kind)
 {
 	struct section section = { 0 };
-	int cnt = dwfl_module_getsymtab(dwfl);
+	int cnt = symtab_has_no_section(dwfl) ? 0 : dwfl_module_getsymtab(dwfl);
 
 	if (cnt < 0)
 		symtab->unreadable = symtab_is_unreadable(dwfl);

@@ -5,9 +5,9 @@
 
 #include "proc/memory.h"
 
-static void move_window(struct stack_memory *memory, uint64_t addr)
+static void move_window(struct stack_memory *memory, uint64_t addr, size_t len)
 {
-	ssize_t got = memory_read(memory->live_tgid, addr, memory->window, STACK_WINDOW_BYTES);
+	ssize_t got = memory_read(memory->live_tgid, addr, memory->window, len);
 
 	memory->window_addr = addr;
 	memory->window_bytes = got > 0 ? (size_t)got : 0;
@@ -18,7 +18,7 @@ void stack_memory_init_live(struct stack_memory *memory, pid_t tgid, uint64_t sp
 	memory->live_tgid = tgid;
 	memory->copy = NULL;
 	memory->copy_addr = memory->copy_bytes = 0;
-	move_window(memory, sp);
+	move_window(memory, sp, STACK_FIRST_BYTES);
 }
 
 void stack_memory_init_copy(struct stack_memory *memory, uint64_t addr, const void *copy,
@@ -47,6 +47,6 @@ bool stack_memory_read(struct stack_memory *memory, uint64_t addr, uint64_t *ret
 		return true;
 	if (!memory->live_tgid)
 		return false;
-	move_window(memory, addr);
+	move_window(memory, addr, STACK_WINDOW_BYTES);
 	return read_within(memory->window, memory->window_addr, memory->window_bytes, addr, ret);
 }

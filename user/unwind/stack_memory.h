@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #define STACK_WINDOW_BYTES 8192
+#define STACK_FIRST_BYTES 2048 /* most stacks of blocked threads end within it */
 
 struct stack_memory {
 	pid_t live_tgid; /* 0: the copy is all there is */
