@@ -1,0 +1,243 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+"""Whatever is asked that cannot be done: one clear message and the right status, and no half file.
+What a target itself can do to a report is in test_bad_target.py."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import lib  # pylint: disable=wrong-import-position
+from lib import attempt, check, note
+
+NOBODY = 65534
+FREE_PID = 4194303  # the kernel gives ids below this one
+DONE, FAILED, USAGE = 0, 1, 2
+
+# name, arguments, what the message has to say; {pid} is a process that can be looked at
+USAGE_CASES = [
+    ("-p abc", ["dump", "-p", "abc"], ["'abc'", "process id"]),
+    ("-p 0", ["dump", "-p", "0"], ["'0'", "process id"]),
+    ("-p -1", ["dump", "-p", "-1"], ["'-1'", "process id"]),
+    ("-p 99999999999", ["dump", "-p", "99999999999"], ["'99999999999'", "process id"]),
+    ("-p 4294967297, which is 1 in 32 bits", ["dump", "-p", "4294967297"], ["'4294967297'"]),
+    ("-p ''", ["dump", "-p", ""], ["''", "process id"]),
+    ("-p 12x", ["dump", "-p", "12x"], ["'12x'", "process id"]),
+    ("-p ' 12'", ["dump", "-p", " 12"], ["' 12'", "process id"]),
+    ("-p 0x10", ["dump", "-p", "0x10"], ["'0x10'", "process id"]),
+    ("-p without a value", ["dump", "-p"], ["requires an argument", "'p'"]),
+    ("one good and one bad -p", ["dump", "-p", "{pid}", "-p", "nope"], ["'nope'"]),
+    ("no process named", ["dump"], ["-p PID"]),
+    ("a pid without -p", ["dump", "{pid}"], ["'{pid}'", "-p {pid}"]),
+    ("-a and -p", ["dump", "-a", "-p", "{pid}"], ["-a"]),
+    ("unknown format", ["dump", "-p", "{pid}", "-f", "nope"], ["'nope'", "format", "json"]),
+    ("unknown option", ["dump", "-p", "{pid}", "--bogus"], ["'--bogus'"]),
+    ("bad time", ["dump", "-p", "{pid}", "--min-block", "soon"], ["'soon'", "time", "10ms"]),
+    ("unknown command", ["frob"], ["'frob'", "command", "--help"]),
+    ("replay without a file", ["replay"], ["no capture file"]),
+    ("replay of two files", ["replay", "one", "two"], ["'two'"]),
+]
+
+
+def check_message(name: str, done: subprocess.CompletedProcess, status: int,
+                  words: list[str]) -> None:
+    """One line from loiter, nothing on stdout; after a usage error also where help is."""
+    lines = done.stderr.splitlines()
+    hint = status == USAGE and len(lines) == 2 and "--help" in lines[1]
+    missing = [word for word in words if word not in done.stderr]
+    check(f"{name}: status {status} and one clear message",
+          done.returncode == status and not done.stdout and (len(lines) == 1 or hint) and
+          lines[0].startswith("loiter") and not missing,
+          f"status {done.returncode}, missing {missing}, stdout {done.stdout[:200]!r}\n"
+          f"{done.stderr}")
+
+
+def shell(script: str, **variables: object) -> subprocess.CompletedProcess:
+    """Runs @script in a shell that knows LOITER and @variables."""
+    env = {**os.environ, "LOITER": str(lib.LOITER), **{k: str(v) for k, v in variables.items()}}
+    return subprocess.run(["bash", "-c", script], env=env, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.PIPE, timeout=lib.DEADLINE_S, check=False)
+
+
+def in_own_mounts(script: str, **variables: object) -> subprocess.CompletedProcess:
+    return shell(f"exec unshare -m bash -c '{script}'", **variables)
+
+
+def test_usage() -> None:
+    pid = str(os.getpid())
+    for name, args, words in USAGE_CASES:
+        done = lib.run_loiter(*(arg.format(pid=pid) for arg in args))
+        check_message(name, done, USAGE, [word.format(pid=pid) for word in words])
+    done = lib.run_loiter()
+    check("no command: status 2 and the usage", done.returncode == USAGE and not done.stdout and
+          done.stderr.startswith("Usage: loiter"), done)
+
+
+def test_no_process() -> None:
+    for name, args, words in [
+            ("no such pid", ["-p", FREE_PID], [f"'{FREE_PID}'", "no such process"]),
+            ("no such name", ["-n", "no-such-name"], ["'no-such-name'"]),
+            ("one pid there and one not", ["-p", os.getpid(), "-p", FREE_PID], [f"'{FREE_PID}'"])]:
+        check_message(name, lib.run_loiter("dump", *args), FAILED, words)
+    with open("/proc/2/status", encoding="ascii") as status:
+        if check("pid 2 is a kernel thread", "Kthread:\t1" in status.read() or
+                 not os.path.exists("/proc/2/exe")):
+            check_message("a kernel thread", lib.run_loiter("dump", "-p", 2), FAILED,
+                          ["'2'", "kernel thread"])
+    with lib.workload("zombie") as target:
+        zombie = target.lines[0].split()[1]
+        check_message("a zombie", lib.run_loiter("dump", "-p", zombie), FAILED,
+                      [f"'{zombie}'", "zombie"])
+    with lib.workload("herd", 3) as target:
+        tid = lib.tids(target.pid)[1]
+        check_message("a thread that is no process", lib.run_loiter("dump", "-p", tid), FAILED,
+                      [f"'{tid}'", f"{target.pid}"])
+        gone = target.pid
+    check_message("a process that ended", lib.run_loiter("dump", "-p", gone), FAILED,
+                  ["no such process"])
+
+
+def as_nobody(caps: list[str], *args: object) -> subprocess.CompletedProcess:
+    """Runs loiter as the user nobody with no capabilities but @caps."""
+    sets = ",".join(f"+{cap}" for cap in caps)
+    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    command += [f"--inh-caps={sets}", f"--ambient-caps={sets}"] if caps else []
+    # Nobody need not be able to walk to the build directory.
+    with lib.scratch_dir() as path:
+        os.chmod(path, 0o755)
+        program = path / "loiter"
+        program.write_bytes(lib.LOITER.read_bytes())
+        program.chmod(0o755)
+        return subprocess.run([*command, str(program), *map(str, args)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=lib.DEADLINE_S,
+                              cwd="/", check=False)
+
+
+def test_not_root() -> None:
+    with lib.workload("herd", 20) as target:
+        all_caps = ["CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE"]
+        check_message("not root", as_nobody([], "dump", "-p", target.pid), FAILED,
+                      all_caps + ["sudo"])
+        for left_out in all_caps:
+            caps = [cap[4:].lower() for cap in all_caps if cap != left_out]
+            done = as_nobody(caps, "dump", "-p", target.pid)
+            check_message(f"without {left_out}", done, FAILED, [left_out])
+            check(f"without {left_out}: names no other",
+                  not any(cap in done.stderr for cap in all_caps if cap != left_out), done.stderr)
+        done = as_nobody([cap[4:].lower() for cap in all_caps], "dump", "-p", target.pid)
+        check("nobody with the three: a report", done.returncode == DONE and
+              "20 threads [cond wait" in done.stdout and "herd_wait" in done.stdout, done)
+    done = as_nobody([], "check")
+    check("check, not root: says what is missing", done.returncode == FAILED and
+          not done.stderr and "MISSING  CAP_BPF" in done.stdout, done)
+
+
+def test_no_btf() -> None:
+    with lib.workload("herd", 3) as target:
+        hide = "mount -t tmpfs none /sys/kernel/btf || exit 99; "
+        done = in_own_mounts(hide + 'exec "$LOITER" dump -p $PID', PID=target.pid)
+        check_message("no BTF", done, FAILED, ["BTF", "/sys/kernel/btf/vmlinux",
+                                               "CONFIG_DEBUG_INFO_BTF"])
+        done = in_own_mounts(hide + 'exec "$LOITER" check')
+        check("check without BTF: says so", done.returncode == FAILED and
+              "MISSING  kernel BTF" in done.stdout, done)
+    done = lib.run_loiter("check")
+    check("check as root: nothing is missing", done.returncode == DONE and
+          "MISSING" not in done.stdout, done.stdout)
+
+
+def test_stdout() -> None:
+    with lib.workload("herd", 2000) as target:
+        command = '"$LOITER" dump -p $PID -f threads'
+        done = shell(command + ' | head -1; echo "${PIPESTATUS[0]}"', PID=target.pid)
+        check("stdout closed early: ends by SIGPIPE, without a word",
+              done.stdout.splitlines()[-1:] == ["141"] and not done.stderr, done)
+        check_message("no stdout", shell(command + " >&-", PID=target.pid), FAILED,
+                      ["standard output"])
+        check_message("stdout to a full disk", shell(command + " >/dev/full", PID=target.pid),
+                      FAILED, ["standard output", "No space left"])
+        with lib.scratch_dir() as path:
+            done = shell(command + ' -o "$FILE" <&- >&- 2>&-', PID=target.pid, FILE=path / "out")
+            blocks = (path / "out").read_text().count("\nherd_main(")
+            check("no stdin, stdout and stderr, but -o: a whole file",
+                  done.returncode == DONE and blocks == 2000, (done, blocks))
+
+
+def test_output() -> None:
+    with lib.workload("herd", 2000) as target, lib.scratch_dir() as path:
+        for option in ("-o", "--save"):
+            for name, file, words in [
+                    ("into a directory that is not there", "no-such-dir/out", ["No such file"]),
+                    ("onto a directory", ".", ["directory"]),
+                    ("to a full device", "/dev/full", ["No space left"])]:
+                file = str(path / file)
+                done = lib.run_loiter("dump", "-p", target.pid, option, file)
+                check_message(f"{option} {name}", done, FAILED, [f"'{file}'", *words])
+            script = ("mount -t tmpfs -o size=8k none $DIR || exit 99; echo old > $DIR/old; "
+                      '"$LOITER" dump -p $PID -f json $OPTION $DIR/$NAME; status=$?; '
+                      "ls -A $DIR >&2; head -c 100 $DIR/old >&2; exit $status")
+            for name in ("new", "old"):
+                done = in_own_mounts(script, DIR=path, PID=target.pid, OPTION=option, NAME=name)
+                lines = done.stderr.splitlines()
+                check(f"{option} to a full disk, {name} file: no half file, the old one as it was",
+                      done.returncode == FAILED and lines[1:] == ["old", "old"] and
+                       "No space left" in lines[0] and not done.stdout, done)
+        file = path / "out"
+        file.write_text("old")
+        file.chmod(0o640)
+        done = lib.run_loiter("dump", "-p", target.pid, "-o", file)
+        check("-o over a file: replaced, nothing beside it", done.returncode == DONE and
+              not done.stdout and file.read_text().startswith("herd (pid") and
+              os.listdir(path) == ["out"], done)
+
+
+def interrupt(pid: int, path: Path, number: int, delay_s: float) -> str:
+    """Sends @number to a loiter that writes a file, after @delay_s. Returns what is wrong."""
+    proc = subprocess.Popen([str(lib.LOITER), "dump", "-p", str(pid), "-f", "json", "-o",
+                             str(path / "out"), "--save", str(path / "saved")],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(delay_s)
+    proc.send_signal(number)
+    output, errors = proc.communicate(timeout=lib.DEADLINE_S)
+    files = {name: (path / name).read_bytes() for name in os.listdir(path)}
+    for name in files:
+        (path / name).unlink()
+    if proc.returncode not in (DONE, -number, 128 + number) or output or len(errors) > 200:
+        return f"status {proc.returncode}, stdout {output[:100]!r}, stderr {errors[:200]!r}"
+    if proc.returncode == DONE and len(files) != 2:
+        return f"done, but there are {sorted(files)}"
+    if not files.keys() <= {"out", "saved"}:
+        return f"status {proc.returncode}, left behind {sorted(files)}"
+    if "out" in files and len(json.loads(files["out"])["processes"][0]["threads"]) != 5001:
+        return "half a file"
+    return ""
+
+
+def test_interrupt() -> None:
+    with lib.workload("herd", 5000) as target, lib.scratch_dir() as path:
+        started = time.monotonic()
+        lib.run_loiter("dump", "-p", target.pid, "-f", "json")
+        whole_s = time.monotonic() - started
+        note(f"spread over {whole_s:.2f} s")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            wrong = [f"after {part * 4} %: {why}" for part in range(26)
+                     if (why := interrupt(target.pid, path, number, whole_s * part / 25))]
+            check(f"{number.name} at 26 moments: it ends, no half file, nothing left", not wrong,
+                  "\n".join(wrong))
+
+
+def main() -> None:
+    lib.need_loiter()
+    for test in (test_usage, test_no_process, test_not_root, test_no_btf, test_stdout,
+                 test_output, test_interrupt):
+        attempt(test.__name__, test)
+    lib.finish()
+
+
+if __name__ == "__main__":
+    main()
