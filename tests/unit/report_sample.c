@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 #include "report_sample.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "unit.h"
 
 #define LIBC "/usr/lib/x86_64-linux-gnu/libc.so.6"
 #define MHD "/usr/lib/x86_64-linux-gnu/libmicrohttpd.so.12"
@@ -484,4 +487,18 @@ void sample_fill(struct model *model)
 	model->losses[LOSS_STACKS_GUESSED] = 2;
 	if (model_sort(model))
 		abort();
+}
+
+char *sample_render(const struct model *model, const struct report_options *options)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	assert_int_equal(report_dump(model, options, out), 0);
+	assert_false(ferror(out));
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(strlen(text), len);
+	return text;
 }

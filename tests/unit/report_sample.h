@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/model.h"
+#include "report/report.h"
 
 #define SAMPLE_SECOND 1000000000ull
 #define SAMPLE_SERVER_TGID 73825
@@ -50,5 +51,8 @@ struct model_thread *sample_thread(struct model *model, uint32_t process, uint32
 
 /* Sets up @model, uninitialised, with the whole sample, sorted. */
 void sample_fill(struct model *model);
+
+/* Returns the report of @model as text, which the caller frees. */
+char *sample_render(const struct model *model, const struct report_options *options);
 
 #endif

@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "report/formats.h"
@@ -42,23 +43,18 @@ int report_format_parse(const char *name, enum report_format *ret)
 	return -EINVAL;
 }
 
-void report_losses(const struct model *model, FILE *out)
-{
-	for (uint32_t i = 0; i < LOSS_CNT; i++)
-		if (model->losses[i])
-			fprintf(out, "lost: %llu %s\n", (unsigned long long)model->losses[i],
-				loss_text((enum loss)i));
-}
-
 void put_losses(const struct report *report)
 {
+	const struct model *model = report->model;
+	bool first = true;
+
 	for (uint32_t i = 0; i < LOSS_CNT; i++) {
-		if (!report->model->losses[i])
+		if (!model->losses[i])
 			continue;
-		if (report->model->processes.len)
-			fputc('\n', report->out);
-		report_losses(report->model, report->out);
-		return;
+		fprintf(report->out, "%slost: %" PRIu64 " %s\n",
+			first && model->processes.len ? "\n" : "", model->losses[i],
+			loss_text((enum loss)i));
+		first = false;
 	}
 }
 

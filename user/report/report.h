@@ -40,8 +40,4 @@ int report_format_parse(const char *name, enum report_format *ret);
 /* Writes the report of @model to @out. Returns 0 or -errno; write errors stay in ferror(@out). */
 int report_dump(const struct model *model, const struct report_options *options, FILE *out);
 
-/* Writes a line for each loss of @model that is not zero. The text, threads and json reports have
- * them; for go and folded, which have no place for them, the caller says them elsewhere. */
-void report_losses(const struct model *model, FILE *out);
-
 #endif

@@ -9,6 +9,8 @@
  */
 #include "report/formats.h"
 
+#include <inttypes.h>
+
 #include "report/words.h"
 
 static void put_thread_line(struct report *report, const struct model_thread *thread)
@@ -43,10 +45,13 @@ static int put_thread(struct report *report, const struct model_thread *thread)
 
 	put_thread_line(report, thread);
 	err = put_stacks(report, thread->stack, thread->kstack, thread->raced, &form);
-	fprintf(report->out, "%s %s; ran %llu time%s\n",
+	fprintf(report->out, "%s %s; ran ",
 		is_main ? "main thread, started" : "created before loiter attached,",
-		clock_words(report->model, thread->start_ns).text,
-		(unsigned long long)thread->run_cnt, thread->run_cnt == 1 ? "" : "s");
+		clock_words(report->model, thread->start_ns).text);
+	if (thread->run_cnt == 1)
+		fputs("once\n", report->out);
+	else
+		fprintf(report->out, "%" PRIu64 " times\n", thread->run_cnt);
 	return err;
 }
 
