@@ -30,6 +30,9 @@ struct seat {
 static struct seat seats[THREAD_MAX];
 static unsigned int seat_cnt;
 
+/* Keeps the call before it from becoming a jump, by which its caller would have no frame. */
+#define NO_TAIL_CALL() __asm__ volatile("" : : : "memory")
+
 FRAME static void take_by_cond(struct seat *seat)
 {
 	pthread_mutex_lock(&seat->mutex);
@@ -37,6 +40,7 @@ FRAME static void take_by_cond(struct seat *seat)
 		pthread_cond_wait(&seat->cond, &seat->mutex);
 	seat->token_cnt--;
 	pthread_mutex_unlock(&seat->mutex);
+	NO_TAIL_CALL();
 }
 
 FRAME static int take_by_pipe(struct seat *seat)
@@ -54,7 +58,7 @@ FRAME static void take_token(struct seat *seat)
 		take_by_cond(seat);
 	else
 		take_by_pipe(seat);
-	__asm__ volatile("" : : : "memory");
+	NO_TAIL_CALL();
 }
 
 FRAME static void put_token(struct seat *seat)
