@@ -31,10 +31,11 @@ int table_find(const struct table *table, uint64_t key, uint32_t *ret_value);
 /* Sets @key to @value. Returns 0, -E2BIG (maximum reached) or -ENOMEM. */
 int table_put(struct table *table, uint64_t key, uint32_t value);
 
-/* Mixes @x into @hash: how every 64-bit hash in loiter is made. */
+/* Mixes @x into @hash: how every 64-bit hash in loiter is made. @hash may itself be a small number,
+ * such as an index: it is spread first, since a bare xor would make (1, 2) and (2, 1) one. */
 static inline uint64_t hash_mix(uint64_t hash, uint64_t x)
 {
-	hash = (hash ^ x) * 0x9e3779b97f4a7c15ULL;
+	hash = (hash * 0xff51afd7ed558ccdULL ^ x) * 0x9e3779b97f4a7c15ULL;
 	return hash ^ (hash >> 32);
 }
 

@@ -108,7 +108,7 @@ static void append_cached(struct wait_objects *objects, enum text_kind kind, uin
 			  struct wait_answer *answer,
 			  void (*make)(struct wait_objects *, uint64_t, struct wait_answer *))
 {
-	uint64_t key = hash_mix(hash_mix(0, kind), value); /* kind ^ value would collide */
+	uint64_t key = hash_mix(kind, value);
 	struct wait_answer made = { 0 };
 	uint32_t id;
 
