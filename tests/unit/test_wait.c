@@ -139,8 +139,7 @@ static const struct stack_case futex_cases[] = {
 	    "r::f_cond", RUST_ROOT } },
 	{ WAIT_RWLOCK,
 	  { "syscall",
-	    "_RNvMNtNtNtNtCsjrHSEGnQ3l9_3std3sys4sync6rwlock5futexNtB2_6RwLock14read_"
-	    "contended",
+	    "_RNvMNtNtNtNtCsjrHSEGnQ3l9_3std3sys4sync6rwlock5futexNtB2_6RwLock14read_contended",
 	    RUST_ROOT } },
 	{ WAIT_BARRIER,
 	  { "syscall", "<std::sys::sync::condvar::futex::Condvar>::wait",
@@ -151,8 +150,7 @@ static const struct stack_case futex_cases[] = {
 	{ WAIT_BARRIER,
 	  { "syscall", "std::sys::pal::unix::futex::futex_wait",
 	    "<std::sys::sync::condvar::futex::Condvar>::wait",
-	    "<std::sync::nonpoison::condvar::Condvar>::wait_while::<std::sync::barrier::BarrierState, "
-	    "<std::sync::barrier::Barrier>::wait::{closure#0}>",
+	    "<std::sync::nonpoison::condvar::Condvar>::wait_while::<std::sync::barrier::State, F>",
 	    "<std::sync::barrier::Barrier>::wait", "r::f_bar" } },
 	{ WAIT_ONCE, { "syscall", "<std::sys::sync::once::futex::Once>::call", RUST_ROOT } },
 	{ WAIT_PARK, { "syscall", "_RNvNtNtCsjrHSEGnQ3l9_3std6thread9functions4park", RUST_ROOT } },

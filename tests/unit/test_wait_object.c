@@ -340,7 +340,7 @@ static void test_files(void **state)
 {
 	struct wait_evidence evidence;
 	struct wait_answer answer;
-	struct sockaddr_in addr;
+	struct sockaddr_in addr = { 0 };
 	socklen_t addr_bytes = sizeof(addr);
 	char want[256];
 	int len;
