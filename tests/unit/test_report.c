@@ -204,6 +204,34 @@ static void test_text_groups(void **state)
 	model_release(&model);
 }
 
+/* A stripped program's _start has no name, and is no more the user's own than a named one. */
+static void test_text_stripped(void **state)
+{
+	static const struct sample_frame frames[] = {
+		{ LIBC, 0x100, "pause", 0x10, NULL, 0, false },
+		{ "/bin/app", 0x200, NULL, 0, NULL, 0, false },
+		{ "/bin/app", 0x300, NULL, 0, NULL, 0, false },
+		{ LIBC, 0x400, "__libc_start_main", 0x85, NULL, 0, false },
+		{ "/bin/app", 0x500, NULL, 0, NULL, 0, false },
+	};
+	struct report_options options = { .format = REPORT_TEXT };
+	struct model model;
+	uint32_t app;
+	char *text;
+
+	(void)state;
+	sample_init(&model);
+	app = sample_process(&model, 100, "app", 1000);
+	sample_thread(&model, app, 100,
+		      sample_stack(&model, app, frames, (uint32_t)ARRAY_LEN(frames)), WAIT_SIGNAL,
+		      SAMPLE_SECOND);
+	assert_int_equal(model_sort(&model), 0);
+	text = sample_render(&model, &options);
+	assert_contains(text, "1.0s]\n\tapp+0x200\n\tapp+0x300\n  main thread");
+	free(text);
+	model_release(&model);
+}
+
 /* Twenty-five thousand threads in as many ways as a real server has; all of them are told. */
 static void test_text_many(void **state)
 {
@@ -342,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_docs_samples),
 		cmocka_unit_test(test_nothing_steers),
 		cmocka_unit_test(test_text_groups),
+		cmocka_unit_test(test_text_stripped),
 		cmocka_unit_test(test_text_many),
 		cmocka_unit_test(test_filters_hold_in_every_format),
 		cmocka_unit_test(test_no_processes),

@@ -43,6 +43,17 @@ static bool frames_is_runtime(struct frames *frames, const struct model *model, 
 	return *answer == RUNTIME_YES;
 }
 
+/* Whether the outermost frame, before @end, is the _start of a stripped program: it has no name,
+ * and calls libc. */
+static bool frames_has_bare_start(struct frames *frames, const struct model *model, uint32_t first,
+				  uint32_t end)
+{
+	const struct model_frame *frame = frames_at(frames, end - 1)->frame;
+
+	return end - first > 2 && frame && !frame->func && !frame->kernel &&
+	       frames_is_runtime(frames, model, end - 2);
+}
+
 static void frames_find_user(struct frames *frames, const struct model *model)
 {
 	uint32_t first = 0, end = frames->refs.len;
@@ -50,11 +61,14 @@ static void frames_find_user(struct frames *frames, const struct model *model)
 	while (first < end && frames_is_runtime(frames, model, first))
 		first++;
 	frames->all_runtime = first == end;
-	if (frames->all_runtime)
+	if (frames->all_runtime) {
 		first = 0;
-	else if (frames_reach_root(frames))
+	} else if (frames_reach_root(frames)) {
+		if (frames_has_bare_start(frames, model, first, end))
+			end--;
 		while (frames_is_runtime(frames, model, end - 1))
 			end--;
+	}
 	frames->user_first = first;
 	frames->user_end = end;
 }
