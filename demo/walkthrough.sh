@@ -32,10 +32,10 @@ say() {
 	printf '\n# %s\n' "$*"
 }
 
-# Shows the command as it is typed, and runs it; what it prints stands below.
-run() {
-	printf '$ %s\n' "$*"
-	"$@" || die "failed: $*"
+# Shows the request as it is typed, and makes it; the server's answer stands below.
+request() {
+	echo "\$ curl 'http://$address$1'"
+	curl -sS -w '\n' "http://$address$1" || die "no answer from the server"
 }
 
 # Runs the command until it succeeds. Between two tries it waits a little, for the machine's sake.
@@ -131,14 +131,14 @@ address=$(sed -n 's/.* listening on //p' "$scratch/log")
 
 say "Step 5: each request starts 5 threads that wait for ever. Two requests:"
 for path in /goto?step=5 / /; do
-	run curl -sS -w '\n' "http://$address$path"
+	request "$path"
 done
 
 say "Where are they? Every thread of the server, which is not stopped:"
 show_dump 10
 
 say "One more request, and there are 5 more in the same place:"
-run curl -sS -w '\n' "http://$address/"
+request /
 show_dump 15
 
 draw_flame_graph
