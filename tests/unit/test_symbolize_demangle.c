@@ -2,9 +2,9 @@
 /* Names as they are shown, hostile ones among them. */
 #include "unit.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "symbolize/demangle.h"
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
@@ -58,7 +58,6 @@ static void test_names_are_demangled(void **state)
 static void test_long_names_are_cut(void **state)
 {
 	char raw[20000], text[DEMANGLE_TEXT_BYTES];
-	size_t len;
 
 	(void)state;
 	memset(raw, 'x', sizeof(raw));
@@ -73,9 +72,9 @@ static void test_long_names_are_cut(void **state)
 	assert_string_equal(text, "_Zxx...");
 
 	/* Nested too deep for a demangler that recurses: shown as it is. */
-	len = (size_t)sprintf(raw, "_Z1fI");
-	memset(raw + len, 'P', 3000);
-	strcpy(raw + len + 3000, "iEvv");
+	memset(raw, 'P', 3000);
+	memcpy(raw, "_Z1fI", 5);
+	memcpy(raw + 3000, "iEvv", sizeof("iEvv"));
 	assert_int_equal(demangle(raw, text, sizeof(text)), strlen(raw));
 	assert_string_equal(text, raw);
 }
@@ -83,22 +82,21 @@ static void test_long_names_are_cut(void **state)
 /* The type of a C++ name may refer to its own parts, so that its text doubles with each. */
 static void test_exploding_names_are_cut(void **state)
 {
-	char raw[2048], text[256];
-	size_t len = (size_t)sprintf(raw, "_ZN1aI");
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	struct buf raw;
+	char text[256];
 
 	(void)state;
-	len += (size_t)sprintf(raw + len, "1bIiiE");
-	for (int i = 1; i < 30; i++) {
-		static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-		/* S_ is a, S0_ is b, S1_ is b<int, int>; then each new one is the next. */
-		char ref = digits[i];
-
-		len += (size_t)sprintf(raw + len, "S0_IS%c_S%c_E", ref, ref);
-	}
-	sprintf(raw + len, "E1fEv");
-	assert_int_equal(demangle(raw, text, sizeof(text)), sizeof(text) - 1);
+	buf_init(&raw, 4096);
+	/* S_ is a, S0_ is b, S1_ is b<int, int>, and each new one is the next. */
+	buf_puts(&raw, "_ZN1aI1bIiiE");
+	for (int i = 1; i < 30; i++)
+		buf_printf(&raw, "S0_IS%c_S%c_E", digits[i], digits[i]);
+	assert_int_equal(buf_puts(&raw, "E1fEv"), 0);
+	assert_int_equal(demangle(buf_text(&raw), text, sizeof(text)), sizeof(text) - 1);
 	assert_memory_equal(text, "a<b<int, int>, b<b<int, int>, b<int, int> >, ", 45);
 	assert_string_equal(text + sizeof(text) - 4, "...");
+	buf_release(&raw);
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "proc/debugfile.h"
 #include "proc/elf_image.h"
 
 #define MODULE_MAX 65536
@@ -27,8 +28,6 @@ struct modules {
 	bool foreign_root; /* the target sees another file system than loiter does */
 	Dwfl *dwfl;
 	Dwfl_Callbacks callbacks;
-	char *debuginfo_path;
-	char debuginfo_path_text[128];
 	struct vec slots; /* struct slot, by address */
 	struct modules_losses losses;
 };
@@ -114,17 +113,8 @@ struct modules *modules_new(pid_t tgid, const struct maps *maps, struct err *err
 	vec_init(&modules->slots, sizeof(struct slot), MODULE_MAX);
 	if (find_runs(modules))
 		goto fail;
-	/* "" is the directory of the file itself. */
-	if (modules->foreign_root)
-		snprintf(modules->debuginfo_path_text, sizeof(modules->debuginfo_path_text),
-			 ":.debug:/proc/%d/root/usr/lib/debug:/usr/lib/debug", tgid);
-	else
-		snprintf(modules->debuginfo_path_text, sizeof(modules->debuginfo_path_text),
-			 ":.debug:/usr/lib/debug");
-	modules->debuginfo_path = modules->debuginfo_path_text;
-	modules->callbacks = (Dwfl_Callbacks){ .find_elf = find_elf_image,
-					       .find_debuginfo = dwfl_standard_find_debuginfo,
-					       .debuginfo_path = &modules->debuginfo_path };
+	modules->callbacks = (Dwfl_Callbacks){ .find_elf = find_elf_image };
+	debugfile_set_callbacks(&modules->callbacks);
 	elf_version(EV_CURRENT);
 	modules->dwfl = dwfl_begin(&modules->callbacks);
 	if (!modules->dwfl)
@@ -241,7 +231,7 @@ static Dwfl_Module *report_file(struct modules *modules, struct slot *slot, int 
 
 	if (!is_supported_elf(fd) || find_bias(modules, slot, fd, &bias))
 		return NULL;
-	/* libdwfl looks for separate debug files beside this path. */
+	/* Separate debug files are looked for beside this path. */
 	if (modules->foreign_root)
 		snprintf(path, sizeof(path), "/proc/%d/root%s", modules->tgid, slot->module.path);
 	else

@@ -2,17 +2,14 @@
 #include "symbolize/perfmap.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "proc/root.h"
 #include "symbolize/hex.h"
 #include "symbolize/ranges.h"
 
@@ -143,27 +140,10 @@ static int read_identity(pid_t tgid, uint32_t *ret_own_pid, uint32_t *ret_uid)
 	return err;
 }
 
-/* Opens @name under the root of @tgid, where links cannot lead out of that root. */
-static int open_in_root(pid_t tgid, const char *name)
-{
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	_cleanup_close_ int root_fd = -1;
-	char root[32];
-	long fd;
-
-	snprintf(root, sizeof(root), "/proc/%d/root", tgid);
-	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root_fd < 0)
-		return -errno;
-	fd = syscall(SYS_openat2, root_fd, name, &how, sizeof(how));
-	return fd < 0 ? -errno : (int)fd;
-}
-
 int perfmap_read(struct perfmap *map, pid_t tgid)
 {
 	_cleanup_close_ int fd = -1;
-	char name[40];
+	char root[32], name[40];
 	struct stat st;
 	uint32_t own_pid, uid;
 	int err, read_err;
@@ -173,12 +153,11 @@ int perfmap_read(struct perfmap *map, pid_t tgid)
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "tmp/perf-%u.map", own_pid);
-	fd = open_in_root(tgid, name);
+	snprintf(root, sizeof(root), "/proc/%d/root", tgid);
+	fd = root_open(root, name, false, &st);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || (st.st_uid != uid && st.st_uid != 0))
+	if (st.st_uid != uid && st.st_uid != 0)
 		return -EPERM;
 	read_err = file_read_fd(fd, &map->text);
 	if (read_err && read_err != -E2BIG) {

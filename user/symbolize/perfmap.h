@@ -35,7 +35,8 @@ int perfmap_parse(struct perfmap *map, const char *text, size_t len);
 
 /* Replaces @map by that of process @tgid, from the target's own root, under the pid that its own
  * namespace gives it; only a regular file of the target's user or of root is believed.
- * Returns 0, -ENOENT (it has none), -EPERM (not its own) or another -errno; @map is empty then. */
+ * Returns 0, -ENOENT (it has none), -EPERM (not its own), -EINVAL (no regular file) or another
+ * -errno; @map is empty then. */
 int perfmap_read(struct perfmap *map, pid_t tgid);
 
 /* Returns the name of the code at @addr and its start in @ret_start_addr, or NULL; valid until @map

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * Separate debug files: this program, stripped by objcopy, finds its lines again in a file beside
+ * it, and in no file that is not its own, or that is none.
+ */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proc/debugfile.h"
+#include "symbolize/lines.h"
+
+struct scene {
+	char dir[64];
+	Dwfl_Callbacks callbacks;
+};
+
+__attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
+{
+	char command[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(command, sizeof(command), fmt, args);
+	va_end(args);
+	assert_int_equal(system(command), 0);
+}
+
+/* Makes DIR/program, whose debug file is DIR/program.debug. */
+static int setup(void **state)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+
+	assert_non_null(scene);
+	*state = scene;
+	snprintf(scene->dir, sizeof(scene->dir), "/tmp/loiter-debugfile-XXXXXX");
+	assert_non_null(mkdtemp(scene->dir));
+	run("cd %s && objcopy --only-keep-debug /proc/%d/exe program.debug", scene->dir, getpid());
+	run("cd %s && objcopy --strip-all --add-gnu-debuglink=program.debug /proc/%d/exe program",
+	    scene->dir, getpid());
+	scene->callbacks.find_elf = dwfl_build_id_find_elf;
+	debugfile_set_callbacks(&scene->callbacks);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *scene = *state;
+
+	if (scene->dir[0])
+		run("rm -r %s", scene->dir);
+	free(scene);
+	return 0;
+}
+
+/* Returns whether DIR/program has lines, seen through @root. */
+static bool has_lines(const struct scene *scene, const char *root)
+{
+	Dwfl *dwfl = dwfl_begin(&scene->callbacks);
+	Dwfl_Module *module;
+	struct lines *lines;
+	char path[128];
+	bool has;
+	int fd;
+
+	assert_non_null(dwfl);
+	snprintf(path, sizeof(path), "%s%s/program", root, scene->dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	dwfl_report_begin(dwfl);
+	module = dwfl_report_elf(dwfl, "program", path, fd, 0, true);
+	dwfl_report_end(dwfl, NULL, NULL);
+	assert_non_null(module);
+	lines = lines_new(module);
+	has = lines;
+	lines_free(lines);
+	dwfl_end(dwfl);
+	return has;
+}
+
+static void test_beside_the_file(void **state)
+{
+	struct scene *scene = *state;
+
+	assert_true(has_lines(scene, ""));
+	run("mkdir %s/.debug && mv %s/program.debug %s/.debug/", scene->dir, scene->dir,
+	    scene->dir);
+	assert_true(has_lines(scene, ""));
+	run("rm %s/.debug/program.debug", scene->dir);
+	assert_false(has_lines(scene, ""));
+}
+
+static void test_in_the_root_of_a_target(void **state)
+{
+	struct scene *scene = *state;
+	char root[32];
+
+	snprintf(root, sizeof(root), "/proc/%d/root", getpid());
+	assert_true(has_lines(scene, root));
+}
+
+/* A link is followed within the root only, which here is the same one. */
+static void test_through_a_link(void **state)
+{
+	struct scene *scene = *state;
+
+	run("cd %s && mv program.debug other && ln -s other program.debug", scene->dir);
+	assert_true(has_lines(scene, ""));
+	run("cd %s && ln -sf program.debug program.debug", scene->dir);
+	assert_false(has_lines(scene, ""));
+}
+
+static void test_a_wrong_file_is_refused(void **state)
+{
+	struct scene *scene = *state;
+
+	run("cd %s && objcopy --only-keep-debug --remove-section=.note.gnu.build-id "
+	    "/proc/%d/exe program.debug",
+	    scene->dir, getpid());
+	assert_false(has_lines(scene, ""));
+	run("cd %s && cp /dev/null program.debug", scene->dir);
+	assert_false(has_lines(scene, ""));
+}
+
+/* Without a build ID the checksum tells. */
+static void test_the_checksum_decides_without_a_build_id(void **state)
+{
+	struct scene *scene = *state;
+
+	run("cd %s && objcopy --remove-section=.note.gnu.build-id program", scene->dir);
+	assert_true(has_lines(scene, ""));
+	run("cd %s && printf x >>program.debug", scene->dir);
+	assert_false(has_lines(scene, ""));
+}
+
+static void test_what_is_no_file_is_not_opened(void **state)
+{
+	struct scene *scene = *state;
+
+	run("cd %s && rm program.debug && mkfifo program.debug", scene->dir);
+	assert_false(has_lines(scene, ""));
+	run("cd %s && rm program.debug && mkdir program.debug", scene->dir);
+	assert_false(has_lines(scene, ""));
+}
+
+/* DWARF that goes on in a shared file, as dwz makes it: with lines unless that is the wrong one. */
+static void test_a_shared_file_must_be_the_right_one(void **state)
+{
+	struct scene *scene = *state;
+
+	run("cd %s && printf 'shared\\000abcdefgh' >link && objcopy "
+	    "--add-section=.gnu_debugaltlink=link /proc/%d/exe program",
+	    scene->dir, getpid());
+	assert_true(has_lines(scene, ""));
+	run("cd %s && cp program.debug shared", scene->dir);
+	assert_false(has_lines(scene, ""));
+	run("cd %s && rm shared && mkfifo shared", scene->dir);
+	assert_false(has_lines(scene, ""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_beside_the_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_in_the_root_of_a_target, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_through_a_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_wrong_file_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_checksum_decides_without_a_build_id, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_no_file_is_not_opened, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_shared_file_must_be_the_right_one, setup,
+						teardown),
+	};
+
+	unsetenv("DEBUGINFOD_URLS");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
