@@ -66,7 +66,7 @@ void symbolizer_free(struct symbolizer *symbolizer)
 {
 	if (!symbolizer)
 		return;
-	for (uint32_t i = 0; i < symbolizer->names_cnt; i++) {
+	for (uint32_t i = 0; symbolizer->names && i < symbolizer->names_cnt; i++) {
 		symtab_release(&symbolizer->names[i].funcs);
 		symtab_release(&symbolizer->names[i].data);
 		lines_free(symbolizer->names[i].lines);
