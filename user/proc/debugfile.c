@@ -175,7 +175,7 @@ static int find_debugfile(Dwfl_Module *module, void **userdata, const char *modu
 	fd = find_in_place(&place, link, &wanted, ret_name);
 	if (fd < 0 && strcmp(place.root, "/") != 0) {
 		snprintf(place.root, sizeof(place.root), "/");
-		fd = find_in_place(&place, NULL, &wanted, ret_name);
+		fd = find_in_place(&place, link, &wanted, ret_name);
 	}
 	if (fd < 0 && wanted.build_id_len && urls && urls[0])
 		fd = dwfl_standard_find_debuginfo(module, userdata, module_name, base, file_name,
