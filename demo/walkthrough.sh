@@ -122,6 +122,7 @@ done
 command -v curl >/dev/null || die "curl is missing: make deps"
 
 say "A server that can be made ill. It listens on a port that was free:"
+: >"$scratch/log"
 echo "\$ $B/demo-server --listen 127.0.0.1:0 &"
 "$B/demo-server" --listen 127.0.0.1:0 2>"$scratch/log" &
 server_pid=$!

@@ -64,7 +64,7 @@ get() {
 	local body=$work/body.$BASHPID
 
 	curl -sS -m $DEADLINE_S -o "$body" -w '%{http_code}' "${@:2}" "http://$address$1" 2>&1
-	printf ' %s' "$(sed 's/$/$/' "$body")"
+	printf ' %s' "$(cat "$body" && echo -n '$')"
 	rm -f "$body"
 }
 
@@ -116,6 +116,7 @@ server_ended() {
 }
 
 start_server() {
+	: >"$work/log" # the one before must not speak for this one
 	"$B/demo-server" --listen 127.0.0.1:0 2>"$work/log" &
 	server_pid=$!
 	comes_true "the server is ready" log_has 1 ' ready$' || exit 1
