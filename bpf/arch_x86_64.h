@@ -6,6 +6,8 @@
 #ifndef BPF_ARCH_X86_64_H
 #define BPF_ARCH_X86_64_H
 
+#include <bpf/bpf_helpers.h>
+
 #include "bpf/wire.h"
 
 #define ARCH_USER_CS_COMPAT 0x23

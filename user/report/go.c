@@ -95,7 +95,7 @@ static int put_place(struct report *report, const struct model_frame *frame)
 		clean_append(line, model_str(report->model, frame->file));
 	if (line->failed)
 		return -ENOMEM;
-	if (line->len) {
+	if (frame && line->len) {
 		replace_any(line->data, ": ", '_');
 		fprintf(report->out, "\t%s%s:%u", line->data, is_go_source(line->data) ? "" : ".c",
 			frame->line);
