@@ -47,6 +47,7 @@ test | cmd:flamegraph.pl file:/usr/share/perl5/Devel/NYTProf/flamegraph.pl | lib
 test | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a file:/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a | libclang-rt-dev | compiler-rt
 test | file:/usr/lib/gcc/*/*/libasan.so | gcc | libasan
 test | file:/usr/lib/gcc/*/*/libubsan.so | gcc | libubsan
+lint | cmd:python3 | python3 | python3
 lint | cmd:clang-format | clang-format | clang-tools-extra
 lint | cmd:clang-tidy | clang-tidy | clang-tools-extra
 lint | cmd:cppcheck | cppcheck | cppcheck

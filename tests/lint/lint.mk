@@ -5,12 +5,13 @@
 # lint-rules   walls between rooms, banned functions, guards, BPF names, licence lines, length
 # lint-headers every header compiles alone
 # lint-format, lint-cppcheck, lint-tidy (the slow one)
+# format       what lint-format wants, done
 
 LINT := tests/lint
 LINT_ENV = CC="$(CC)" HOST_FLAGS='$(STD) $(WARN) $(INC) -DLOITER_VERSION="\"$(VERSION)\""' \
 	CLANG="$(CLANG)" BPF_FLAGS="$(BPF_CFLAGS)"
 
-.PHONY: lint lint-self lint-rules lint-headers lint-format lint-cppcheck lint-tidy
+.PHONY: format lint lint-self lint-rules lint-headers lint-format lint-cppcheck lint-tidy
 
 # A make of its own after the installation, since the tools were looked for when this one started.
 lint:
@@ -44,3 +45,6 @@ lint-cppcheck:
 lint-tidy: $(SKEL)
 	$(call say,LINT,tidy)
 	$(Q)$(LINT_ENV) $(LINT)/tidy.sh
+
+format:
+	$(Q)find user bpf demo tests -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
