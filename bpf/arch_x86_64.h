@@ -42,8 +42,8 @@ static __always_inline __u64 arch_stack_pointer(const __u64 *reg)
 	return reg[7];
 }
 
-/* A task that never was in user mode (an io_uring worker) has zeroed registers; in one that was, the
- * stack pointer can be anything. */
+/* A task that never was in user mode (an io_uring worker) has zeroed registers; in one that was,
+ * the stack pointer can be anything. */
 static __always_inline bool arch_has_user_regs(const struct pt_regs *regs)
 {
 	return regs->ip != 0;

@@ -17,9 +17,9 @@
 #endif
 
 #define WIRE_COMM_BYTES 16
-#define WIRE_REG_MAX 33	       /* registers in the DWARF numbering of the ISA; x86-64 uses 17 */
+#define WIRE_REG_MAX 33 /* registers in the DWARF numbering of the ISA; x86-64 uses 17 */
 #define WIRE_SYSCALL_ARG_MAX 6
-#define WIRE_KSTACK_MAX 127    /* frames; the kernel's own limit (PERF_MAX_STACK_DEPTH) */
+#define WIRE_KSTACK_MAX 127	  /* frames; the kernel's own limit (PERF_MAX_STACK_DEPTH) */
 #define WIRE_COPY_MAX_BYTES 32768 /* of user stack in one sample */
 
 enum wire_type {
@@ -71,13 +71,13 @@ struct wire_task {
 	char comm[WIRE_COMM_BYTES];
 	__u64 nvcsw;
 	__u64 nivcsw;
-	__u64 tgid_start_ns;	/* CLOCK_BOOTTIME when the process began */
-	__u64 start_ns;		/* CLOCK_BOOTTIME when the thread began */
-	__u64 last_arrival_ns;	/* sched_clock when it last got a CPU */
-	__u64 last_stint_ns;	/* how long it ran from then on */
-	__u64 now_ns;		/* CLOCK_MONOTONIC when the record was made */
-	__u64 exec_id;		/* counts the process's execs */
-	__u64 exec_pages;	/* of code mapped: changes when libraries come and go */
+	__u64 tgid_start_ns;   /* CLOCK_BOOTTIME when the process began */
+	__u64 start_ns;	       /* CLOCK_BOOTTIME when the thread began */
+	__u64 last_arrival_ns; /* sched_clock when it last got a CPU */
+	__u64 last_stint_ns;   /* how long it ran from then on */
+	__u64 now_ns;	       /* CLOCK_MONOTONIC when the record was made */
+	__u64 exec_id;	       /* counts the process's execs */
+	__u64 exec_pages;      /* of code mapped: changes when libraries come and go */
 	__s64 syscall_nr;
 	__u64 syscall_arg[WIRE_SYSCALL_ARG_MAX];
 	__u64 reg[WIRE_REG_MAX]; /* user registers, DWARF numbering */

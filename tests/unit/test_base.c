@@ -248,9 +248,31 @@ static void test_err_messages(void **state)
 	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
 }
 
+/* Small numbers in another order, or moved from one to the other, are other keys. */
+static void test_hash_tells_small_numbers_apart(void **state)
+{
+	struct table table;
+	uint32_t value;
+
+	(void)state;
+	table_init(&table, 1u << 20);
+	for (uint64_t a = 0; a < 64; a++) {
+		for (uint64_t b = 0; b < 64; b++) {
+			for (uint64_t c = 0; c < 8; c++) {
+				uint64_t hash = hash_mix(hash_mix(hash_mix(0, a), b), c);
+
+				assert_false(table_find(&table, hash, &value));
+				assert_int_equal(table_put(&table, hash, 1), 0);
+			}
+		}
+	}
+	table_release(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hash_tells_small_numbers_apart),
 		cmocka_unit_test(test_parse_u32),
 		cmocka_unit_test(test_parse_u64),
 		cmocka_unit_test(test_parse_duration),

@@ -40,11 +40,11 @@ static inline void cleanup_closedirp(DIR **dir)
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedirp)))
 
 /* Yields the pointer and leaves NULL behind, so that the scope's cleanup has nothing to free. */
-#define take_ptr(ptr)                          \
-	({                                     \
-		__typeof__(ptr) _taken = (ptr); \
-		(ptr) = NULL;                  \
-		_taken;                        \
+#define take_ptr(ptr)                                                                              \
+	({                                                                                         \
+		__typeof__(ptr) _taken = (ptr);                                                    \
+		(ptr) = NULL;                                                                      \
+		_taken;                                                                            \
 	})
 
 /* Yields the descriptor and leaves -1 behind. */

@@ -56,10 +56,14 @@ int parse_duration_ns(const char *text, uint64_t min_ns, uint64_t max_ns, uint64
 		const char *suffix;
 		uint64_t unit_ns;
 	} units[] = {
-		{ "", 1000000000ULL },	     { "ns", 1ULL },
-		{ "us", 1000ULL },	     { "ms", 1000000ULL },
-		{ "s", 1000000000ULL },	     { "m", 60 * 1000000000ULL },
-		{ "h", 3600 * 1000000000ULL }, { "d", 86400 * 1000000000ULL },
+		{ "", 1000000000ULL },
+		{ "ns", 1ULL },
+		{ "us", 1000ULL },
+		{ "ms", 1000000ULL },
+		{ "s", 1000000000ULL },
+		{ "m", 60 * 1000000000ULL },
+		{ "h", 3600 * 1000000000ULL },
+		{ "d", 86400 * 1000000000ULL },
 	};
 	const char *end;
 	uint64_t value;

@@ -27,7 +27,8 @@ static int run_check(const struct options *options)
 		if (result->required && !result->ok)
 			status = STATUS_FAILED;
 	}
-	printf("\n%s\n", status ? "loiter dump cannot work here: see MISSING" : "loiter dump works here");
+	printf("\n%s\n",
+	       status ? "loiter dump cannot work here: see MISSING" : "loiter dump works here");
 	return status;
 }
 

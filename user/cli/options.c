@@ -27,7 +27,8 @@ static const struct {
 	struct argp_option option;
 } table[] = {
 	{ OPTIONS_TARGET, { "pid", 'p', "PID", 0, "the process with this id (repeatable)", 1 } },
-	{ OPTIONS_TARGET, { "name", 'n', "NAME", 0, "every process of this name (repeatable)", 1 } },
+	{ OPTIONS_TARGET,
+	  { "name", 'n', "NAME", 0, "every process of this name (repeatable)", 1 } },
 	{ OPTIONS_TARGET, { "all", 'a', NULL, 0, "every process of the machine", 1 } },
 	{ OPTIONS_TARGET, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
 	{ OPTIONS_REPORT,
@@ -46,8 +47,7 @@ static const struct {
 	  { "output", 'o', "FILE", 0, "write the report to FILE, whole or not at all", 4 } },
 	{ OPTIONS_SAVE,
 	  { "save", OPT_SAVE, "FILE", 0, "keep what was seen in FILE, for 'loiter replay'", 4 } },
-	{ OPTIONS_REPORT,
-	  { "quiet", 'q', NULL, 0, "no notes on standard error, only errors", 4 } },
+	{ OPTIONS_REPORT, { "quiet", 'q', NULL, 0, "no notes on standard error, only errors", 4 } },
 };
 #define TABLE_CNT (sizeof(table) / sizeof(table[0]))
 

@@ -30,10 +30,10 @@ struct options {
 /* One command of loiter. */
 struct command {
 	const char *name;
-	const char *args;    /* for the usage line */
-	const char *summary; /* one line */
-	const char *doc;     /* what --help prints below */
-	unsigned int groups; /* enum option_group */
+	const char *args;			   /* for the usage line */
+	const char *summary;			   /* one line */
+	const char *doc;			   /* what --help prints below */
+	unsigned int groups;			   /* enum option_group */
 	int (*run)(const struct options *options); /* returns the exit status */
 };
 

@@ -18,7 +18,8 @@ static void note_losses(const struct model *model, const struct options *options
 		return;
 	for (int i = 0; i < LOSS_CNT; i++)
 		if (model->losses[i])
-			say_error("lost: %" PRIu64 " %s", model->losses[i], loss_text((enum loss)i));
+			say_error("lost: %" PRIu64 " %s", model->losses[i],
+				  loss_text((enum loss)i));
 }
 
 int output_report(const struct model *model, const struct options *options)

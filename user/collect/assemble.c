@@ -8,21 +8,24 @@
 
 #include "base/clock.h"
 #include "base/sigbus.h"
+#include "collect/peers.h"
 #include "collect/wait_object.h"
 #include "proc/process.h"
 #include "symbolize/symbolize.h"
 #include "unwind/arch.h"
 
+#define TID_MAX (4u << 20) /* PID_MAX_LIMIT of the kernel */
 #define WAIT_FUNC_MAX 32 /* functions that wait_classify is shown: it needs the leaf side only */
 
 struct assembly {
 	struct snapshot *snapshot;
 	struct model *model;
-	uint32_t *process_of_target; /* index in the model, MODEL_NONE until a thread is seen */
-	uint32_t *entry_of_thread;   /* by the thread's index in the model */
-	struct symbolizer **symbolizers;     /* by target; NULL where there is none */
+	uint32_t *process_of_target;	 /* index in the model, MODEL_NONE until a thread is seen */
+	uint32_t *entry_of_thread;	 /* by the thread's index in the model */
+	struct symbolizer **symbolizers; /* by target; NULL where there is none */
 	struct wait_objects **wait_objects; /* likewise, made when first needed */
-	struct table kinds; /* hash of stack and system call -> enum wait_kind */
+	struct peers *peers;		    /* NULL until needed; shared by all wait_objects */
+	struct table kinds;		    /* hash of stack and system call -> enum wait_kind */
 };
 
 static void count_stack_losses(struct model *model, const struct model_stack *stack)
@@ -63,8 +66,7 @@ static enum thread_state state_of(const struct entry *entry, bool settled)
  * was already being taken, from the look at it. */
 static uint64_t age_of(const struct snapshot *snapshot, const struct entry *entry)
 {
-	uint64_t last_ran_ns =
-		entry->last_ran_ns + (uint64_t)snapshot->sched_clock_offset_ns;
+	uint64_t last_ran_ns = entry->last_ran_ns + (uint64_t)snapshot->sched_clock_offset_ns;
 
 	if (last_ran_ns <= snapshot->mono_ns)
 		return snapshot->mono_ns - last_ran_ns;
@@ -83,7 +85,7 @@ static uint32_t process_of(struct assembly *assembly, const struct entry *entry)
 	*slot = model_add_process(model, target->tgid, target->start_ns);
 	if (*slot == MODEL_NONE)
 		return MODEL_NONE;
-	process_exe((pid_t)target->tgid, exe, sizeof(exe));
+	process_exe(target->pid, exe, sizeof(exe));
 	model_process(model, *slot)->exe = strpool_add(&model->strings, exe);
 	/* Replaced by the leader's name when the leader is seen. */
 	model_process(model, *slot)->comm = strpool_add(&model->strings, entry->comm);
@@ -159,8 +161,8 @@ static int symbolize(struct assembly *assembly, struct err *err)
 
 		if (!target->modules || assembly->process_of_target[i] == MODEL_NONE)
 			continue;
-		assembly->symbolizers[i] = symbolizer_new((pid_t)target->tgid, &target->maps,
-							  target->modules, err);
+		assembly->symbolizers[i] =
+			symbolizer_new(target->pid, &target->maps, target->modules, err);
 		if (!assembly->symbolizers[i])
 			return -ENOMEM;
 		code = symbolizer_run(assembly->symbolizers[i], model,
@@ -191,8 +193,7 @@ static uint32_t leaf_functions(const struct model *model, uint32_t stack_idx, co
 		const struct model_frame *frames = model_loc_frames(model, loc);
 
 		for (uint32_t f = 0; f < loc->frame_cnt && cnt < WAIT_FUNC_MAX; f++)
-			funcs[cnt++] =
-				frames[f].func ? model_str(model, frames[f].func) : NULL;
+			funcs[cnt++] = frames[f].func ? model_str(model, frames[f].func) : NULL;
 	}
 	return cnt;
 }
@@ -214,6 +215,15 @@ static void fill_evidence(const struct model *model, const struct model_thread *
 	memcpy(ret->arg, entry->syscall_arg, sizeof(ret->arg));
 }
 
+/* What of an argument can change the kind of a wait: small values as they are (operations, counts,
+ * flags), whether a larger one can be a thread's id, and how an address is aligned. */
+static uint64_t wait_arg_class(uint64_t arg)
+{
+	if (arg < 4096)
+		return arg;
+	return (arg <= TID_MAX ? 4096 : 8192) + (arg & 63);
+}
+
 /* Threads with the same stack in the same system call wait for the same kind of thing; what their
  * arguments can change of it is in the key too. */
 static enum wait_kind classify(struct assembly *assembly, const struct model_thread *thread,
@@ -224,7 +234,8 @@ static enum wait_kind classify(struct assembly *assembly, const struct model_thr
 	uint32_t kind;
 
 	key = hash_mix(key, hash_mix(entry->flags, entry->task_state));
-	key = hash_mix(key, hash_mix(entry->syscall_arg[1], entry->syscall_arg[0] == 0));
+	for (int i = 0; i < WIRE_SYSCALL_ARG_MAX; i++)
+		key = hash_mix(key, wait_arg_class(entry->syscall_arg[i]));
 	if (table_find(&assembly->kinds, key, &kind))
 		return kind;
 	evidence->func_cnt = leaf_functions(assembly->model, thread->stack, funcs);
@@ -251,10 +262,14 @@ static void describe_object(struct assembly *assembly, struct model_thread *thre
 	struct wait_answer answer;
 
 	if (!*objects && assembly->symbolizers[entry->target])
-		*objects = wait_objects_new((pid_t)target->tgid, &target->maps,
+		*objects = wait_objects_new(target->pid, &target->maps,
 					    assembly->symbolizers[entry->target], NULL);
 	if (!*objects)
 		return;
+	if (!assembly->peers)
+		assembly->peers = peers_new();
+	if (assembly->peers)
+		wait_objects_use_peers(*objects, assembly->peers);
 	wait_objects_describe(*objects, &request, &answer);
 	thread->object = strpool_add(&assembly->model->strings, answer.object);
 	thread->has_timeout = answer.has_timeout;
@@ -268,8 +283,8 @@ static void describe_waits(struct assembly *assembly)
 
 	for (uint32_t i = 0; i < model->threads.len; i++) {
 		struct model_thread *thread = model_thread(model, i);
-		const struct entry *entry = vec_at(&assembly->snapshot->entries,
-						   assembly->entry_of_thread[i]);
+		const struct entry *entry =
+			vec_at(&assembly->snapshot->entries, assembly->entry_of_thread[i]);
 		struct wait_evidence evidence;
 
 		fill_evidence(model, thread, entry, &evidence);
@@ -341,6 +356,7 @@ int assemble_model(struct snapshot *snapshot, struct model *model, struct err *e
 		wait_objects_free(assembly.wait_objects[i]);
 		symbolizer_free(assembly.symbolizers[i]);
 	}
+	peers_free(assembly.peers);
 	table_release(&assembly.kinds);
 	free(assembly.process_of_target);
 	free(assembly.entry_of_thread);

@@ -160,7 +160,7 @@ static void look(struct taking *taking, struct entry *entry, const struct target
 	if (task->flags & WIRE_ON_CPU || !has_user_stack(task) || !target->unwinder)
 		return;
 	memcpy(reg, task->reg, sizeof(reg));
-	stack_memory_init_live(&taking->memory, (pid_t)task->tgid, reg[arch_reg_sp]);
+	stack_memory_init_live(&taking->memory, target->pid, reg[arch_reg_sp]);
 	unwinder_walk(target->unwinder, reg, &taking->memory, &taking->walk);
 	entry->stack = stackset_add(&taking->snapshot->stacks,
 				    hash_mix(target_idx, target->generation), &taking->walk);
@@ -268,8 +268,7 @@ static int on_sample(void *arg, const struct wire_record *record)
 	struct entry *entry;
 	uint32_t idx;
 
-	if (record->type != WIRE_SAMPLE ||
-	    !table_find(&snapshot->entry_by_tid, sample->tid, &idx))
+	if (record->type != WIRE_SAMPLE || !table_find(&snapshot->entry_by_tid, sample->tid, &idx))
 		return 0;
 	entry = vec_at(&snapshot->entries, idx);
 	target = vec_at(&snapshot->targets, entry->target);

@@ -16,6 +16,8 @@
 
 struct target {
 	uint32_t tgid;
+	pid_t pid; /* to reach its memory and files by: .tgid, or a living thread's id when the
+		    * main thread has ended and left nothing to read */
 	uint32_t generation;
 	uint64_t start_ns;
 	uint64_t exec_id, exec_pages; /* of the generation */

@@ -49,14 +49,14 @@ enum stack_quality {
 
 /* Why a walk ended. */
 enum stack_end {
-	STACK_END_ROOT = 1,	   /* the outermost frame, as its CFI says */
-	STACK_END_UNREADABLE = 2,  /* memory could not be read */
-	STACK_END_NO_RULE = 3,	   /* pc outside every executable mapping */
-	STACK_END_BAD_FRAME = 4,   /* the frame contradicts itself */
+	STACK_END_ROOT = 1,	  /* the outermost frame, as its CFI says */
+	STACK_END_UNREADABLE = 2, /* memory could not be read */
+	STACK_END_NO_RULE = 3,	  /* pc outside every executable mapping */
+	STACK_END_BAD_FRAME = 4,  /* the frame contradicts itself */
 	STACK_END_TOO_DEEP = 5,
-	STACK_END_COPY_SHORT = 6,  /* the copy of a running thread's stack ended */
-	STACK_END_NO_CFI = 7,	   /* no call frame information, and no frame pointer that holds */
-	STACK_END_COMPAT = 8,	   /* 32-bit code, which is not walked */
+	STACK_END_COPY_SHORT = 6, /* the copy of a running thread's stack ended */
+	STACK_END_NO_CFI = 7,	  /* no call frame information, and no frame pointer that holds */
+	STACK_END_COMPAT = 8,	  /* 32-bit code, which is not walked */
 };
 
 struct model_frame {
@@ -64,8 +64,8 @@ struct model_frame {
 	uint64_t module_off; /* the pc as the module's file numbers it */
 	uint32_t func;	     /* demangled; 0: no symbol covers the pc */
 	uint32_t file;
-	uint32_t module;     /* path; 0: none */
-	uint32_t line;	     /* 0: unknown */
+	uint32_t module; /* path; 0: none */
+	uint32_t line;	 /* 0: unknown */
 	bool inlined;
 	bool kernel;
 };

@@ -58,7 +58,8 @@ int elf_image_read(struct elf_image *image, pid_t tgid, const struct mapping *fi
 	for (const struct mapping *mapping = first; mapping <= last; mapping++) {
 		uint64_t bytes = mapping->end_addr - mapping->start_addr;
 
-		if (!mapping->readable || mapping->file_off > len || bytes > len - mapping->file_off)
+		if (!mapping->readable || mapping->file_off > len ||
+		    bytes > len - mapping->file_off)
 			continue;
 		got = memory_read(tgid, mapping->start_addr, image->bytes + mapping->file_off,
 				  bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * The memory map of a process: /proc/PID/maps, parsed (proc_pid_maps(5)). The text is the kernel's, but the
- * paths in it are the target's, so every line is checked.
+ * The memory map of a process: /proc/PID/maps, parsed (proc_pid_maps(5)). The text is the kernel's,
+ * but the paths in it are the target's, so every line is checked.
  */
 #ifndef PROC_MAPS_H
 #define PROC_MAPS_H
@@ -34,7 +34,8 @@ struct maps {
 void maps_init(struct maps *maps);
 void maps_release(struct maps *maps);
 
-/* Replaces @maps by the map of @tgid. Returns 0 or -errno with @err set; -ESRCH: no such process. */
+/* Replaces @maps by the map of @tgid. Returns 0 or -errno with @err set; -ESRCH: no such process.
+ */
 int maps_read(struct maps *maps, pid_t tgid, struct err *err);
 
 /* Replaces @maps by the parse of @len bytes at @text. Lines that do not parse are counted and left

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Copies up to @len bytes at @addr of process @tgid to @dst, stopping at the first page that cannot be read.
- * Returns the count of bytes (0: nothing readable there), or -ESRCH (gone), -EPERM (needs
+/* Copies up to @len bytes at @addr of process @tgid to @dst, stopping at the first page that cannot
+ * be read. Returns the count of bytes (0: nothing readable there), or -ESRCH (gone), -EPERM (needs
  * CAP_SYS_PTRACE). */
 ssize_t memory_read(pid_t tgid, uint64_t addr, void *dst, size_t len);
 

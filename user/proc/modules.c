@@ -259,8 +259,8 @@ static Dwfl_Module *report_image(struct modules *modules, struct slot *slot)
 	dwfl_module = dwfl_report_module(modules->dwfl, slot->module.path, slot->module.start_addr,
 					 slot->module.end_addr);
 	dwfl_report_end(modules->dwfl, NULL, NULL);
-	if (dwfl_module && !dwfl_module_info(dwfl_module, &userdata, NULL, NULL, NULL, NULL, NULL,
-					     NULL))
+	if (dwfl_module &&
+	    !dwfl_module_info(dwfl_module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL))
 		return NULL;
 	if (dwfl_module)
 		*userdata = &slot->image;

@@ -10,8 +10,8 @@
 
 #define PROCESS_MAX 65536
 
-/* Checks that @tgid is a process with a user side to look at. Returns 0, or -errno with @err set: -ESRCH (no
- * such process), -EINVAL (a thread's id, a kernel thread, a zombie). */
+/* Checks that @tgid is a process with a user side to look at. Returns 0, or -errno with @err set:
+ * -ESRCH (no such process), -EINVAL (a thread's id, a kernel thread, a zombie). */
 int process_check(pid_t tgid, struct err *err);
 
 /* Appends to @tgids (elements: pid_t) every user process whose command name or executable's base

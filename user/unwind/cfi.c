@@ -25,8 +25,8 @@ struct module_state {
 struct cfi {
 	const struct maps *maps;
 	struct modules *modules;
-	struct table rule_idx; /* pc with KEY_EXACT -> index in .rules */
-	struct vec rules;      /* struct rule */
+	struct table rule_idx;	     /* pc with KEY_EXACT -> index in .rules */
+	struct vec rules;	     /* struct rule */
 	struct module_state *states; /* by module index */
 };
 
@@ -191,7 +191,8 @@ static bool reduce_plt_cfa(const Dwarf_Op *ops, size_t op_cnt, uint64_t file_pc,
 		return false;
 	limit = ops[4].atom - DW_OP_lit0;
 	rule->kind = RULE_SP;
-	rule->cfa_off = (int32_t)ops[0].number + (((file_pc + ops[1].number) & 15) >= limit ? 8 : 0);
+	rule->cfa_off =
+		(int32_t)ops[0].number + (((file_pc + ops[1].number) & 15) >= limit ? 8 : 0);
 	return true;
 }
 
@@ -210,7 +211,8 @@ static bool derive_fp(Dwarf_Frame *frame, struct rule *rule)
 		off = (int64_t)ops[1].number;
 	} else if (cnt == 2 && ops[0].atom == DW_OP_call_frame_cfa &&
 		   ops[1].atom == DW_OP_breg0 + arch_reg_fp) {
-		/* libdw puts the CFA in front of every such expression; this one does not use it. */
+		/* libdw puts the CFA in front of every such expression; this one does not use it.
+		 */
 		off = (int64_t)ops[1].number;
 		rule->flags |= RULE_FP_AT_FP;
 	} else {

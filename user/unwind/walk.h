@@ -20,7 +20,7 @@ struct walk {
 	uint32_t pc_cnt;
 	enum stack_quality quality;
 	enum stack_end end;
-	uint16_t guessed_idx; /* when .quality is STACK_GUESSED */
+	uint16_t guessed_idx;	      /* when .quality is STACK_GUESSED */
 	uint64_t pc[MODEL_STACK_MAX]; /* leaf first */
 	bool exact[MODEL_STACK_MAX];
 };
