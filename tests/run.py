@@ -77,6 +77,14 @@ def run_unit(program):
     return tally
 
 
+def run_as_root(function):
+    def run_it(program):
+        if os.geteuid():
+            return failed(os.path.basename(program), "it needs root: sudo make test")
+        return function(program)
+    return run_it
+
+
 def run_fuzz(program, seconds):
     """One libFuzzer program: passes when it finds nothing. New inputs are kept beside it, so that
     the next run starts where this one ended; the seeds are left as they are."""
@@ -141,6 +149,7 @@ def main():
     parser.add_argument("--broken", nargs="*", metavar="RING", default=[],
                         help="rings with programs that do not build")
     parser.add_argument("--unit", nargs="*", metavar="PROGRAM")
+    parser.add_argument("--bpf", nargs="*", metavar="PROGRAM")
     parser.add_argument("--fuzz", nargs="*", metavar="PROGRAM")
     parser.add_argument("--e2e", metavar="SCRIPT")
     args = parser.parse_args()
@@ -150,6 +159,8 @@ def main():
         total += failed(ring, "not all of it was built, see above")
     if args.unit is not None:
         total += run_ring("unit", os.cpu_count() or 1, run_unit, args.unit)
+    if args.bpf is not None:
+        total += run_ring("bpf", 1, run_as_root(run_unit), args.bpf)
     if args.fuzz is not None:
         total += run_ring("fuzz", FUZZ_JOBS, lambda program: run_fuzz(program, args.seconds),
                           args.fuzz)

@@ -2,6 +2,7 @@
 #
 # test         everything, after installing what is missing (root); ends in "N passed, N failed"
 # test-unit    cmocka programs, with the address and undefined behaviour sanitizers
+# test-bpf     cmocka programs on the BPF programs and this kernel (root)
 # test-fuzz    libFuzzer programs, FUZZ_SECONDS each, two at a time
 # test-e2e     loiter on real programs (root)
 #
@@ -15,13 +16,16 @@ FUZZ_DIR := build/fuzz
 PYTHON ?= python3
 
 UNIT_NAMES := $(notdir $(basename $(sort $(wildcard tests/unit/test_*.c))))
+BPF_TEST_NAMES := $(notdir $(basename $(sort $(wildcard tests/bpf/test_*.c))))
+BPF_TEST_DIR := build/san-$(subst $(comma),-,$(UNIT_SAN))/tests/bpf
 UNIT_HELP_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,\
 	$(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))))
 FUZZ_NAMES := $(notdir $(basename $(sort $(wildcard tests/fuzz/fuzz_*.c))))
 
 -include tests/e2e/e2e.mk
+-include tests/bench/bench.mk
 
-.PHONY: test test-rings test-unit test-fuzz test-e2e unit-programs fuzz-programs
+.PHONY: test test-rings test-unit test-bpf test-fuzz test-e2e unit-programs fuzz-programs sanitized
 
 # A make of its own after the installation, since the tools were looked for when this one started.
 test:
@@ -33,31 +37,47 @@ BUILD_UNIT = $(MAKE) --no-print-directory -k SAN=$(UNIT_SAN) unit-programs || br
 BUILD_FUZZ = $(MAKE) --no-print-directory -k fuzz-programs || broken="$$broken fuzz"
 RUN_TESTS = $(PYTHON) tests/run.py --seconds $(FUZZ_SECONDS) --broken $$broken
 RUN_UNIT = --unit $(UNIT_NAMES:%=$(UNIT_DIR)/%)
+RUN_BPF = --bpf $(BPF_TEST_NAMES:%=$(BPF_TEST_DIR)/%)
 RUN_FUZZ = --fuzz $(FUZZ_NAMES:%=$(FUZZ_DIR)/%)
 RUN_E2E = --e2e tests/e2e/run.py
 
-test-rings: all workloads
-	+$(Q)broken=; $(BUILD_UNIT); $(BUILD_FUZZ); $(RUN_TESTS) $(RUN_UNIT) $(RUN_FUZZ) $(RUN_E2E)
+test-rings: all workloads sanitized
+	+$(Q)broken=; $(BUILD_UNIT); $(BUILD_FUZZ); $(RUN_TESTS) $(RUN_UNIT) $(RUN_BPF) \
+		$(RUN_FUZZ) $(RUN_E2E)
 
 test-unit:
 	+$(Q)broken=; $(BUILD_UNIT); $(RUN_TESTS) $(RUN_UNIT)
 
+test-bpf:
+	+$(Q)broken=; $(BUILD_UNIT); $(RUN_TESTS) $(RUN_BPF)
+
 test-fuzz:
 	+$(Q)broken=; $(BUILD_FUZZ); $(RUN_TESTS) $(RUN_FUZZ)
 
-test-e2e: all workloads
+test-e2e: all workloads sanitized
 	+$(Q)broken=; $(RUN_TESTS) $(RUN_E2E)
+
+# The loiter that hostile targets are shown to as well.
+sanitized:
+	$(Q)$(MAKE) --no-print-directory SAN=$(UNIT_SAN) all
 
 # -- unit: in the directory of the SAN that the sub-make was given --
 
-unit-programs: $(UNIT_NAMES:%=$(B)/tests/unit/%)
+CMOCKA_PROGRAMS := $(UNIT_NAMES:%=$(B)/tests/unit/%) $(BPF_TEST_NAMES:%=$(B)/tests/bpf/%)
+
+unit-programs: $(CMOCKA_PROGRAMS)
 
 $(B)/tests/unit/%.o: tests/unit/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(UNIT_NAMES:%=$(B)/tests/unit/%): %: %.o $(UNIT_HELP_OBJ) $(B)/libloiter.a
+$(B)/tests/bpf/%.o: tests/bpf/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -c -o $@ $<
+
+$(CMOCKA_PROGRAMS): %: %.o $(UNIT_HELP_OBJ) $(B)/libloiter.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
@@ -85,4 +105,4 @@ $(FUZZ_NAMES:%=$(FUZZ_DIR)/%): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_DIR)/libloit
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,$(FUZZ_SAN) -MF $@.d -MT $@ -o $@ \
 		$< $(FUZZ_DIR)/libloiter.a $(LIBS)
 
--include $(wildcard $(B)/tests/unit/*.d) $(wildcard $(FUZZ_DIR)/*.d) $(FUZZ_LIB_OBJ:.o=.d)
+-include $(wildcard $(B)/tests/unit/*.d $(B)/tests/bpf/*.d) $(wildcard $(FUZZ_DIR)/*.d) $(FUZZ_LIB_OBJ:.o=.d)
