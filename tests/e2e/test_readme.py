@@ -44,10 +44,10 @@ def outputs(command: str, cwd: Path) -> list[Path]:
 
 
 def run_one(command: str, cwd: Path, env: dict[str, str]) -> None:
-    is_make = "make" in command.split()
+    in_repo = re.search(r"(^| )(make|\./deps\.sh) ", command)
     if command.endswith("make test"):
         command = "make -n test"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=REPO if is_make else cwd,
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=REPO if in_repo else cwd,
                           env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace",
                           timeout=TIMEOUT_S, check=False)

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 #include "capture/probe.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/capability.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/caps.h"
+#include "capture/capture.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
@@ -73,38 +70,47 @@ static void probe_btf(struct probe_result *ret)
 			 strerror(errno));
 }
 
-static void set_probed(struct probe_result *ret, int supported, const char *remedy)
+/* The programs themselves are the probe: a kernel can have a feature and still refuse them. */
+static struct capture *probe_capture(struct err *err)
 {
-	ret->ok = supported > 0;
+	pid_t self = getpid();
+	struct capture_options options = { .tgids = &self, .tgid_cnt = 1 };
+
+	return capture_new(&options, err);
+}
+
+static void probe_iterator(struct probe_result *ret)
+{
+	struct err err = { "" };
+	struct capture *capture = probe_capture(&err);
+
+	ret->ok = capture != NULL;
 	if (!ret->ok)
-		snprintf(ret->detail, sizeof(ret->detail), "%s; %s",
-			 supported < 0 ? strerror(-supported) : "not in this kernel", remedy);
+		snprintf(ret->detail, sizeof(ret->detail), "%.159s", err.msg);
+	capture_free(capture);
 }
 
-static void probe_tracing(struct probe_result *ret)
+static void probe_filter(struct probe_result *ret)
 {
-	set_probed(ret, libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_TRACING, NULL),
-		   "needs Linux 5.10 or later, and CAP_BPF with CAP_PERFMON");
+	struct capture *capture = probe_capture(NULL);
+
+	ret->ok = capture && capture_can_read_thread(capture);
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail),
+			 "since Linux 6.1; without it busy threads are looked at less closely");
+	capture_free(capture);
 }
 
-static void probe_ring_buffer(struct probe_result *ret)
+static void probe_clock(struct probe_result *ret)
 {
-	set_probed(ret, libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL),
-		   "running threads are reported without a stack");
-}
+	struct capture *capture = probe_capture(NULL);
+	struct err err = { "" };
 
-static void probe_cpu_clock(struct probe_result *ret)
-{
-	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
-					.size = sizeof(attr),
-					.config = PERF_COUNT_SW_CPU_CLOCK,
-					.sample_freq = 99,
-					.freq = 1 };
-	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-
-	set_probed(ret, fd >= 0 ? 1 : -errno, "running threads are reported without a stack");
-	if (fd >= 0)
-		close(fd);
+	ret->ok = capture && !capture_sample_start(capture, &err);
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail),
+			 "%.80s; running threads are reported without a stack", err.msg);
+	capture_free(capture);
 }
 
 static void probe_map_files(struct probe_result *ret)
@@ -138,26 +144,17 @@ static const struct {
 	void (*probe)(struct probe_result *);
 } features[] = {
 	{ "kernel BTF", "every command", true, probe_btf },
-	{ "BPF task iterator", "dump", true, probe_tracing },
-	{ "BPF ring buffer", "stacks of running threads", false, probe_ring_buffer },
-	{ "perf CPU clock", "stacks of running threads", false, probe_cpu_clock },
+	{ "BPF task iterator", "dump", true, probe_iterator },
+	{ "iterator of one thread", "threads that run often", false, probe_filter },
+	{ "CPU clock", "stacks of running threads", false, probe_clock },
 	{ "/proc/PID/map_files", "symbols of deleted files", false, probe_map_files },
 	{ "/proc/kallsyms", "names of kernel functions", false, probe_kallsyms },
 };
-
-static int no_messages(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	(void)level;
-	(void)fmt;
-	(void)args;
-	return 0;
-}
 
 size_t probe_all(struct probe_result *ret, size_t cap)
 {
 	size_t cnt = 0;
 
-	libbpf_set_print(no_messages);
 	for (size_t i = 0; i < CAP_CNT && cnt < cap; i++, cnt++) {
 		ret[cnt] = (struct probe_result){ .name = caps[i].name,
 						  .used_by = caps[i].used_by,

@@ -18,7 +18,7 @@ static int run_check(const struct options *options)
 	for (size_t i = 0; i < cnt; i++) {
 		const struct probe_result *result = &results[i];
 
-		printf("%-8s %-20s for %s%s%s\n",
+		printf("%-8s %-22s for %s%s%s\n",
 		       result->ok	  ? "ok"
 		       : result->required ? "MISSING"
 					  : "missing",

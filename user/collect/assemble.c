@@ -15,7 +15,7 @@
 #include "unwind/arch.h"
 
 #define TID_MAX (4u << 20) /* PID_MAX_LIMIT of the kernel */
-#define WAIT_FUNC_MAX 32 /* functions that wait_classify is shown: it needs the leaf side only */
+#define WAIT_FUNC_MAX 32   /* functions that wait_classify is shown: it needs the leaf side only */
 
 struct assembly {
 	struct snapshot *snapshot;
