@@ -14,6 +14,7 @@ void model_init(struct model *model)
 	vec_init(&model->stacks, sizeof(struct model_stack), MODEL_THREAD_MAX);
 	vec_init(&model->stack_locs, sizeof(uint32_t), MODEL_LOC_MAX);
 	vec_init(&model->locs, sizeof(struct model_loc), MODEL_LOC_MAX);
+	vec_init(&model->spans, sizeof(struct model_span), MODEL_LOC_MAX);
 	vec_init(&model->frames, sizeof(struct model_frame), MODEL_LOC_MAX);
 	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
 	table_init(&model->stack_by_hash, MODEL_THREAD_MAX);
@@ -28,6 +29,7 @@ void model_release(struct model *model)
 	vec_release(&model->stack_locs);
 	vec_release(&model->locs);
 	vec_release(&model->frames);
+	vec_release(&model->spans);
 	table_release(&model->loc_by_pc);
 	table_release(&model->stack_by_hash);
 }
@@ -149,9 +151,10 @@ static int compare_process_refs(const void *a, const void *b)
 	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
 }
 
-static int compare_threads(const void *a, const void *b)
+static int compare_thread_refs(const void *a, const void *b)
 {
-	const struct model_thread *x = a, *y = b;
+	const struct model_thread *x = *(const struct model_thread *const *)a;
+	const struct model_thread *y = *(const struct model_thread *const *)b;
 
 	if (x->process != y->process)
 		return x->process < y->process ? -1 : 1;
@@ -191,17 +194,45 @@ out:
 	return err;
 }
 
+/* Puts the threads in order and renumbers the spans, which refer to them. */
+static int sort_threads(struct model *model)
+{
+	uint32_t cnt = model->threads.len;
+	struct model_thread **refs = calloc(cnt, sizeof(*refs));
+	struct model_thread *sorted = calloc(cnt, sizeof(*sorted));
+	uint32_t *new_idx = calloc(cnt, sizeof(*new_idx));
+	int err = -ENOMEM;
+
+	if (!refs || !sorted || !new_idx)
+		goto out;
+	for (uint32_t i = 0; i < cnt; i++)
+		refs[i] = model_thread(model, i);
+	qsort(refs, cnt, sizeof(refs[0]), compare_thread_refs);
+	for (uint32_t i = 0; i < cnt; i++) {
+		new_idx[refs[i] - model_thread(model, 0)] = i;
+		sorted[i] = *refs[i];
+	}
+	memcpy(model->threads.data, sorted, cnt * sizeof(*sorted));
+	for (uint32_t i = 0; i < model->spans.len; i++)
+		model_span(model, i)->thread = new_idx[model_span(model, i)->thread];
+	err = 0;
+out:
+	free(refs);
+	free(sorted);
+	free(new_idx);
+	return err;
+}
+
 int model_sort(struct model *model)
 {
 	int err = model->processes.len ? sort_processes(model) : 0;
 
+	if (!err && model->threads.len)
+		err = sort_threads(model);
 	if (err)
 		return err;
 	/* The index by pc holds process numbers; it is not used after building. */
 	table_release(&model->loc_by_pc);
-	if (model->threads.len)
-		qsort(model->threads.data, model->threads.len, sizeof(struct model_thread),
-		      compare_threads);
 	for (uint32_t i = 0; i < model->processes.len; i++)
 		model_process(model, i)->thread_cnt = 0;
 	for (uint32_t i = 0; i < model->threads.len; i++) {

@@ -104,6 +104,30 @@ struct model_thread {
 	bool raced; /* ran in every pass: no stack of it could be trusted */
 };
 
+enum span_kind {
+	SPAN_BLOCKED = 1,   /* from the switch out to the wakeup */
+	SPAN_RUN_QUEUE = 2, /* from the wakeup, or from being preempted, to the switch in */
+	SPAN_ON_CPU = 3,
+};
+
+#define SPAN_HIST_CNT 28 /* buckets: [0] below 1 us, [i] from 2^(i-1) us to 2^i us, the last open */
+
+/* All the time that one thread spent in one way during a recording. */
+struct model_span {
+	uint64_t total_ns;
+	uint64_t max_ns; /* the longest single one */
+	uint64_t cnt;
+	uint32_t thread;      /* index */
+	uint32_t stack;	      /* where it blocked, or ran; MODEL_NONE: not known */
+	uint32_t waker_stack; /* of the thread that woke it; MODEL_NONE: not known or not asked */
+	uint32_t waker;	      /* the waker's name; 0: not known or not asked */
+	uint32_t syscall;     /* name; 0: not in a system call */
+	uint8_t kind;	      /* enum span_kind */
+	uint8_t wait;	      /* enum wait_kind, for SPAN_BLOCKED */
+	bool open;	      /* it had not ended when the recording did */
+	uint32_t hist[SPAN_HIST_CNT]; /* single ones by duration */
+};
+
 struct model_process {
 	uint64_t start_ns; /* CLOCK_BOOTTIME */
 	uint32_t tgid;
@@ -121,11 +145,13 @@ struct model {
 	struct vec stack_locs;	/* uint32_t: index of a loc */
 	struct vec locs;	/* struct model_loc */
 	struct vec frames;	/* struct model_frame */
+	struct vec spans;	/* struct model_span; empty in a snapshot */
 	struct table loc_by_pc; /* only while building */
 	struct table stack_by_hash;
 	uint64_t losses[LOSS_CNT];
 	uint64_t wall_ns;	 /* CLOCK_REALTIME of the snapshot */
 	uint64_t boot_ns;	 /* CLOCK_BOOTTIME of the snapshot */
+	uint64_t window_ns;	 /* how long was recorded; 0: a snapshot */
 	int32_t utc_offset_s;	 /* of the place where it was taken */
 	uint32_t loiter_version; /* string */
 	uint32_t host;		 /* string */
@@ -165,6 +191,11 @@ static inline struct model_process *model_process(const struct model *model, uin
 static inline struct model_thread *model_thread(const struct model *model, uint32_t idx)
 {
 	return vec_at(&model->threads, idx);
+}
+
+static inline struct model_span *model_span(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->spans, idx);
 }
 
 static inline struct model_stack *model_stack(const struct model *model, uint32_t idx)
