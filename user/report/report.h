@@ -22,8 +22,19 @@ enum report_format {
 	REPORT_FORMAT_CNT,
 };
 
+/* What the report of a recording is of. */
+enum report_by {
+	REPORT_BY_BLOCKED,   /* time from the switch out to the wakeup */
+	REPORT_BY_RUN_QUEUE, /* time from the wakeup to the switch in */
+	REPORT_BY_WAKER,     /* as REPORT_BY_BLOCKED, with the waker's stack above */
+	REPORT_BY_ON_CPU,
+	REPORT_BY_WALL, /* all of them: a thread's times add up to the window */
+	REPORT_BY_CNT,
+};
+
 struct report_options {
 	enum report_format format;
+	enum report_by by;     /* of a recording */
 	bool verbose;	       /* every frame, full paths */
 	bool kernel;	       /* kernel frames too */
 	bool color;	       /* ANSI colours */
