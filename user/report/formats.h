@@ -34,6 +34,11 @@ int report_go(struct report *report);
 int report_folded(struct report *report);
 int report_json(struct report *report);
 
+/* Likewise of a recording. */
+int record_text(struct report *report);
+int record_folded(struct report *report);
+int record_json(struct report *report);
+
 /* Returns the name of a wait: "cond wait", the system call's own name, or the state. May hold what
  * a capture file chose: to be cleaned. */
 const char *wait_words(const struct model *model, enum wait_kind wait, uint32_t syscall,

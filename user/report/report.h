@@ -35,11 +35,13 @@ enum report_by {
 struct report_options {
 	enum report_format format;
 	enum report_by by;     /* of a recording */
+	bool by_thread;	       /* of a recording: threads are not grouped */
+	uint32_t top;	       /* of a recording's text: stacks a process; 0: all */
 	bool verbose;	       /* every frame, full paths */
 	bool kernel;	       /* kernel frames too */
 	bool color;	       /* ANSI colours */
 	bool no_idle;	       /* leave out threads that wait for work from outside */
-	uint64_t min_block_ns; /* leave out threads that ran more recently than this */
+	uint64_t min_block_ns; /* of a snapshot: leave out threads that ran more recently */
 };
 
 /* Returns the name of @format: "text", "threads", ... */
@@ -48,7 +50,15 @@ const char *report_format_name(enum report_format format);
 /* Parses a format's name. Returns 0 or -EINVAL; @ret is written on success only. */
 int report_format_parse(const char *name, enum report_format *ret);
 
-/* Writes the report of @model to @out. Returns 0 or -errno; write errors stay in ferror(@out). */
+/* Whether @format is one for recordings, or for snapshots. */
+bool report_format_fits(enum report_format format, bool recording);
+
+/* Parses "blocked", "run-queue", "waker", "on-cpu" or "wall". Returns 0 or -EINVAL; @ret is written
+ * on success only. */
+int report_by_parse(const char *name, enum report_by *ret);
+
+/* Writes the report of @model to @out. Returns 0 or -errno (-EINVAL: the format does not fit it);
+ * write errors stay in ferror(@out). */
 int report_dump(const struct model *model, const struct report_options *options, FILE *out);
 
 #endif
