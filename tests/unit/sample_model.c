@@ -126,3 +126,35 @@ void sample_model(struct model *model)
 	model->losses[LOSS_CNT - 1] = 3;
 	model->strings.lost_cnt = 2;
 }
+
+/* Adds a span of thread @thread with a value of its own in every field. */
+static void add_span(struct model *model, uint32_t thread, enum span_kind kind, uint32_t stack)
+{
+	struct model_span *span = vec_push(&model->spans);
+
+	assert_non_null(span);
+	span->total_ns = (thread + 1) * SECOND_NS + 1;
+	span->max_ns = SECOND_NS;
+	span->cnt = thread + 3;
+	span->thread = thread;
+	span->stack = stack;
+	span->waker_stack = kind == SPAN_BLOCKED ? 1 : MODEL_NONE;
+	span->waker = kind == SPAN_BLOCKED ? strpool_add(&model->strings, "waker") : 0;
+	span->syscall = strpool_add(&model->strings, "futex");
+	span->kind = (uint8_t)kind;
+	span->wait = kind == SPAN_BLOCKED ? WAIT_COND : WAIT_NONE;
+	span->open = thread % 2;
+	for (uint32_t i = 0; i < SPAN_HIST_CNT; i++)
+		span->hist[i] = i * 7 + thread + 1;
+}
+
+void sample_recording(struct model *model)
+{
+	sample_model(model);
+	model->window_ns = 10 * SECOND_NS + 123;
+	for (uint32_t thread = 0; thread < model->threads.len; thread++) {
+		add_span(model, thread, SPAN_BLOCKED, 0);
+		add_span(model, thread, SPAN_RUN_QUEUE, 0);
+		add_span(model, thread, SPAN_ON_CPU, MODEL_NONE);
+	}
+}

@@ -8,4 +8,7 @@
 /* Fills @model, uninitialised, with two processes and seven threads, sorted. */
 void sample_model(struct model *model);
 
+/* As sample_model, with three spans a thread, in 10 s. */
+void sample_recording(struct model *model);
+
 #endif

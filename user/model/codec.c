@@ -19,11 +19,13 @@ enum domain {
 	DOMAIN_STRING,
 	DOMAIN_PROCESS,
 	DOMAIN_PROCESS_OR_NONE,
+	DOMAIN_THREAD,
 	DOMAIN_STACK_OR_NONE,
 	DOMAIN_LOC,
 	DOMAIN_LOC_CNT,
 	DOMAIN_STATE,
 	DOMAIN_WAIT,
+	DOMAIN_SPAN_KIND,
 	DOMAIN_QUALITY,
 	DOMAIN_END,
 	DOMAIN_CNT,
@@ -41,11 +43,13 @@ _Static_assert(sizeof(struct model_thread) == 64, "columns of model_thread");
 _Static_assert(sizeof(struct model_stack) == 12, "columns of model_stack");
 _Static_assert(sizeof(struct model_loc) == 24, "columns of model_loc");
 _Static_assert(sizeof(struct model_frame) == 40, "columns of model_frame");
-_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 6 * sizeof(struct vec) +
+_Static_assert(sizeof(struct model_span) == 160, "columns of model_span");
+_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 7 * sizeof(struct vec) +
 					       2 * sizeof(struct table) +
-					       sizeof(uint64_t[LOSS_CNT]) + 2 * sizeof(uint64_t) +
+					       sizeof(uint64_t[LOSS_CNT]) + 3 * sizeof(uint64_t) +
 					       4 * sizeof(uint32_t),
 	       "encode_meta and the tables");
+_Static_assert(SPAN_HIST_CNT == 28, "columns of model_span");
 
 static const struct column process_columns[] = {
 	COLUMN(model_process, start_ns, DOMAIN_ANY),
@@ -97,6 +101,31 @@ static const struct column frame_columns[] = {
 	COLUMN(model_frame, inlined, DOMAIN_BOOL),  COLUMN(model_frame, kernel, DOMAIN_BOOL),
 };
 
+#define HIST_COLUMN(i) COLUMN(model_span, hist[i], DOMAIN_ANY)
+#define HIST_COLUMNS(i)                                                                            \
+	HIST_COLUMN(i), HIST_COLUMN((i) + 1), HIST_COLUMN((i) + 2), HIST_COLUMN((i) + 3)
+
+static const struct column span_columns[] = {
+	COLUMN(model_span, total_ns, DOMAIN_ANY),
+	COLUMN(model_span, max_ns, DOMAIN_ANY),
+	COLUMN(model_span, cnt, DOMAIN_ANY),
+	COLUMN(model_span, thread, DOMAIN_THREAD),
+	COLUMN(model_span, stack, DOMAIN_STACK_OR_NONE),
+	COLUMN(model_span, waker_stack, DOMAIN_STACK_OR_NONE),
+	COLUMN(model_span, waker, DOMAIN_STRING),
+	COLUMN(model_span, syscall, DOMAIN_STRING),
+	COLUMN(model_span, kind, DOMAIN_SPAN_KIND),
+	COLUMN(model_span, wait, DOMAIN_WAIT),
+	COLUMN(model_span, open, DOMAIN_BOOL),
+	HIST_COLUMNS(0),
+	HIST_COLUMNS(4),
+	HIST_COLUMNS(8),
+	HIST_COLUMNS(12),
+	HIST_COLUMNS(16),
+	HIST_COLUMNS(20),
+	HIST_COLUMNS(24),
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TABLE(section, name, columns)                                                              \
 	{                                                                                          \
@@ -116,6 +145,7 @@ static const struct model_table {
 	TABLE(CAPFILE_MODEL_STACK_LOCS, stack_locs, stack_loc_columns),
 	TABLE(CAPFILE_MODEL_LOCS, locs, loc_columns),
 	TABLE(CAPFILE_MODEL_FRAMES, frames, frame_columns),
+	TABLE(CAPFILE_MODEL_SPANS, spans, span_columns),
 };
 
 static const struct vec *table_vec(const struct model *model, const struct model_table *table)
@@ -148,8 +178,13 @@ static int encode_tables(const struct model *model, struct buf *buf, struct capf
 	err = frames_by_loc(model, &frames);
 	for (size_t i = 0; i < COUNT(tables) && !err; i++) {
 		bool is_frames = tables[i].section == CAPFILE_MODEL_FRAMES;
+		bool is_spans = tables[i].section == CAPFILE_MODEL_SPANS;
 
+		if (is_spans && !model->window_ns)
+			continue;
 		buf_clear(buf);
+		if (is_spans)
+			varint_put(buf, model->window_ns);
 		columns_encode(buf, is_frames ? &frames : table_vec(model, &tables[i]),
 			       tables[i].columns, tables[i].column_cnt);
 		err = buf->failed ? -ENOMEM
@@ -296,7 +331,7 @@ static int decode_section(struct model *model, uint32_t type, const struct buf *
 {
 	struct cursor cursor;
 
-	if (type > CAPFILE_MODEL_FRAMES)
+	if (type > CAPFILE_MODEL_SPANS)
 		return 0;
 	if (*seen & 1u << type)
 		return capfile_reader_damaged(reader, err, "section %u comes twice", type);
@@ -306,6 +341,11 @@ static int decode_section(struct model *model, uint32_t type, const struct buf *
 		return decode_meta(model, &cursor, reader, err);
 	if (type == CAPFILE_MODEL_STRINGS)
 		return decode_strings(model, &cursor, reader, err);
+	if (type == CAPFILE_MODEL_SPANS) {
+		model->window_ns = cursor_varint(&cursor);
+		if (!model->window_ns)
+			return capfile_reader_damaged(reader, err, "its window makes no sense");
+	}
 	for (size_t i = 0; i < COUNT(tables); i++)
 		if (tables[i].section == type)
 			return decode_table(model, &tables[i], &cursor, reader, err);
@@ -322,11 +362,13 @@ static int check_ranges(const struct model *model, const struct capfile_reader *
 		[DOMAIN_STRING] = { .end = string_end },
 		[DOMAIN_PROCESS] = { .end = model->processes.len },
 		[DOMAIN_PROCESS_OR_NONE] = { .end = model->processes.len, .or_none = true },
+		[DOMAIN_THREAD] = { .end = model->threads.len },
 		[DOMAIN_STACK_OR_NONE] = { .end = model->stacks.len, .or_none = true },
 		[DOMAIN_LOC] = { .end = model->locs.len },
 		[DOMAIN_LOC_CNT] = { .end = MODEL_STACK_MAX + 1 },
 		[DOMAIN_STATE] = { .min = THREAD_RUNNING, .end = THREAD_ZOMBIE + 1 },
 		[DOMAIN_WAIT] = { .min = WAIT_NONE, .end = WAIT_KIND_CNT },
+		[DOMAIN_SPAN_KIND] = { .min = SPAN_BLOCKED, .end = SPAN_ON_CPU + 1 },
 		[DOMAIN_QUALITY] = { .min = STACK_COMPLETE, .end = STACK_GUESSED + 1 },
 		[DOMAIN_END] = { .min = STACK_END_ROOT, .end = STACK_END_COMPAT + 1 },
 	};
@@ -394,7 +436,8 @@ static bool rebuild_processes(struct model *model)
 
 int model_decode(struct model *model, struct capfile_reader *reader, struct err *err)
 {
-	const uint32_t all_sections = (1u << (CAPFILE_MODEL_FRAMES + 1)) - 2;
+	/* Without spans it is a snapshot. */
+	const uint32_t snapshot_sections = (1u << (CAPFILE_MODEL_FRAMES + 1)) - 2;
 	uint32_t type, seen = 0;
 	struct buf payload;
 	int code;
@@ -408,7 +451,7 @@ int model_decode(struct model *model, struct capfile_reader *reader, struct err 
 	buf_release(&payload);
 	if (code)
 		return code;
-	if (seen != all_sections)
+	if ((seen & snapshot_sections) != snapshot_sections)
 		return capfile_reader_damaged(reader, err, "a part of it is missing");
 	code = check_ranges(model, reader, err);
 	if (code)

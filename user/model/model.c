@@ -14,7 +14,7 @@ void model_init(struct model *model)
 	vec_init(&model->stacks, sizeof(struct model_stack), MODEL_THREAD_MAX);
 	vec_init(&model->stack_locs, sizeof(uint32_t), MODEL_LOC_MAX);
 	vec_init(&model->locs, sizeof(struct model_loc), MODEL_LOC_MAX);
-	vec_init(&model->spans, sizeof(struct model_span), MODEL_LOC_MAX);
+	vec_init(&model->spans, sizeof(struct model_span), MODEL_SPAN_MAX);
 	vec_init(&model->frames, sizeof(struct model_frame), MODEL_LOC_MAX);
 	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
 	table_init(&model->stack_by_hash, MODEL_THREAD_MAX);

@@ -31,6 +31,7 @@
 #define MODEL_STACK_MAX 512 /* locs in a stack */
 #define MODEL_THREAD_MAX (1u << 20)
 #define MODEL_LOC_MAX (4u << 20)
+#define MODEL_SPAN_MAX (1u << 20)
 
 enum thread_state {
 	THREAD_RUNNING = 1,
@@ -149,8 +150,8 @@ struct model {
 	struct table loc_by_pc; /* only while building */
 	struct table stack_by_hash;
 	uint64_t losses[LOSS_CNT];
-	uint64_t wall_ns;	 /* CLOCK_REALTIME of the snapshot */
-	uint64_t boot_ns;	 /* CLOCK_BOOTTIME of the snapshot */
+	uint64_t wall_ns;	 /* CLOCK_REALTIME of the snapshot, or of the window's start */
+	uint64_t boot_ns;	 /* CLOCK_BOOTTIME of the same moment */
 	uint64_t window_ns;	 /* how long was recorded; 0: a snapshot */
 	int32_t utc_offset_s;	 /* of the place where it was taken */
 	uint32_t loiter_version; /* string */
