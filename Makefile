@@ -37,7 +37,7 @@ ALL_CFLAGS = $(STD) $(WARN) $(INC) $(SANFLAGS) $(CFLAGS)
 LIBS := -lbpf -ldw -lelf -ljansson -liberty -lz
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(ARCH)))
 # The loop latch that clang places by default is refused by kernels before 6.12.
-BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -Wall -Wextra \
+BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
 	-mllvm -disable-block-placement -I. -isystem vmlinux/$(ARCH)
 
 VERSION := 0.1
@@ -46,7 +46,9 @@ LIB_SRC := $(sort $(filter-out user/cli/main.c,$(wildcard user/*/*.c)))
 LIB_OBJ := $(LIB_SRC:user/%.c=$(B)/user/%.o)
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
-SKEL := $(B)/skel/loiter.skel.h
+# Programs that are loaded together are linked together: dump's, and record's.
+DUMP_BPF_OBJ := $(B)/bpf/snapshot.bpf.o $(B)/bpf/sample.bpf.o
+RECORD_BPF_OBJ := $(B)/bpf/record.bpf.o
 
 .PHONY: all
 all: $(B)/loiter
@@ -69,17 +71,22 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/loiter.bpf.o: $(BPF_OBJ)
+$(B)/loiter.bpf.o: $(DUMP_BPF_OBJ)
 	$(call say,BPFLINK,$@)
 	$(Q)$(BPFTOOL) gen object $@ $^
 
-$(SKEL): $(B)/loiter.bpf.o
+$(B)/record.bpf.o: $(RECORD_BPF_OBJ)
+	$(call say,BPFLINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(B)/skel/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(BPFTOOL) gen skeleton $< name loiter_bpf > $@.tmp && mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
-# The one file that includes the skeleton; later builds learn it from the .d file.
-$(B)/user/capture/loader.o: $(SKEL)
+# The files that include a skeleton, one each; later builds learn it from the .d file.
+$(B)/user/capture/loader.o: $(B)/skel/loiter.skel.h
+$(B)/user/capture/recorder.o: $(B)/skel/record.skel.h
 
 # Names what is missing before the first compiler does, in many more lines.
 $(B)/deps.checked: deps.sh

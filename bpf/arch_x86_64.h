@@ -75,4 +75,23 @@ static __always_inline bool arch_fill_syscall(struct wire_task *task, const stru
 	return true;
 }
 
+/* struct rt_sigframe behind pretcode: see arch_x86_64.c of user/unwind. */
+#define ARCH_SIGFRAME_FP_OFF (40 + 10 * 8)
+#define ARCH_SIGFRAME_SP_OFF (40 + 15 * 8)
+#define ARCH_SIGFRAME_PC_OFF (40 + 16 * 8)
+
+/* Copies what a walk starts from out of trusted @regs. */
+#define arch_walk_start(scratch, regs)            \
+	do {                                      \
+		(scratch)->pc = (regs)->ip;       \
+		(scratch)->sp = (regs)->sp;       \
+		(scratch)->fp = (regs)->bp;       \
+		(scratch)->ra_reg = (regs)->di;   \
+	} while (0)
+
+#define arch_regs_syscall_nr(regs) ((__s32)(regs)->orig_ax)
+#define arch_regs_syscall_op(regs) ((__u32)(regs)->si)
+#define arch_regs_pc(regs) ((regs)->ip)
+#define arch_regs_compat(regs) ((regs)->cs == ARCH_USER_CS_COMPAT)
+
 #endif

@@ -7,7 +7,7 @@
  * A record is its header followed by its body; .size_bytes counts both.
  *
  *   task iterator:  TASK [KSTACK] TASK [KSTACK] ...
- *   ring buffer:    SAMPLE
+ *   ring buffers:   SAMPLE; and of a recording: STACK MISS TICK EXIT REMAP
  */
 #ifndef BPF_WIRE_H
 #define BPF_WIRE_H
@@ -26,6 +26,11 @@ enum wire_type {
 	WIRE_TASK = 1,
 	WIRE_KSTACK = 2,
 	WIRE_SAMPLE = 3,
+	WIRE_STACK = 4,
+	WIRE_MISS = 5,
+	WIRE_TICK = 6,
+	WIRE_EXIT = 7,
+	WIRE_REMAP = 8,
 };
 
 /* Bits of wire_task.flags and wire_sample.flags. */
@@ -105,6 +110,141 @@ struct wire_sample {
 	__u8 copy[WIRE_COPY_MAX_BYTES]; /* only .copy_bytes of it are sent */
 };
 
+#define WIRE_WALK_MAX 127	    /* frames that the walk in the kernel keeps */
+#define WIRE_MISS_COPY_BYTES 16384  /* of user stack that comes with a miss */
+#define WIRE_PC_EXACT (1ULL << 63)  /* set in a pc to look up as it is; else it is a return address */
+#define WIRE_HIST_CNT 28	    /* buckets: below 1 us, then a power of two each */
+
+/* Why a walk in the kernel ended: 1 to 7 are the model's enum stack_end. */
+enum wire_end {
+	WIRE_END_ROOT = 1,
+	WIRE_END_UNREADABLE = 2,
+	WIRE_END_NO_RULE = 3,
+	WIRE_END_BAD_FRAME = 4,
+	WIRE_END_TOO_DEEP = 5,
+	WIRE_END_NO_CFI = 7,
+	WIRE_END_MISS = 16, /* a pc without a rule: user space is asked for one */
+};
+
+/* A stack seen for the first time. */
+struct wire_stack {
+	struct wire_header header;
+	__u32 tgid;
+	__u32 space; /* number of the address space that its pcs are of */
+	__u64 id;    /* hash of .space and the pcs */
+	__u32 end;   /* enum wire_end */
+	__u32 pc_cnt;
+	__u32 guessed_idx; /* first pc found without CFI; .pc_cnt when there is none */
+	__u32 pad;
+	__u64 pc[WIRE_WALK_MAX + 1]; /* leaf first, with WIRE_PC_EXACT; only .pc_cnt are sent */
+};
+
+/* A walk that met a pc without a rule: what user space needs to finish it. The frames found so far
+ * are .pc, the last of which is the one without a rule. */
+struct wire_miss {
+	struct wire_header header;
+	__u32 tgid;
+	__u32 tid;
+	__u32 space;
+	__u32 pc_cnt;
+	__u64 id; /* stands for the stack until user space knows it */
+	__u64 sp; /* of the frame without a rule; the copy begins there */
+	__u64 fp;
+	__u64 ra_reg;
+	__u32 guessed_idx;
+	__u32 copy_bytes;
+	__u64 pc[WIRE_WALK_MAX + 1];
+	__u8 copy[WIRE_MISS_COPY_BYTES]; /* only .copy_bytes of it are sent */
+};
+
+/* The CPU clock hit a target's thread. */
+struct wire_tick {
+	struct wire_header header;
+	__u32 tgid;
+	__u32 tid;
+	__u64 stack_id;
+};
+
+/* A thread's state, kept in the kernel while it lives. */
+enum wire_run_state {
+	WIRE_RUN_ON_CPU = 1,
+	WIRE_RUN_BLOCKED = 2,
+	WIRE_RUN_QUEUED = 3,
+};
+
+struct wire_run {
+	__u64 since_ns; /* CLOCK_MONOTONIC when .state began */
+	__u64 first_ns; /* of the first event about the thread */
+	__u64 blocked_since_ns; /* of the block that .state QUEUED follows; 0: it was preempted */
+	__u64 stack_id; /* of the last block; 0: none */
+	__u64 on_cpu_ns, blocked_ns, queued_ns; /* totals since .first_ns */
+	__s32 syscall_nr; /* -1: none */
+	__u32 syscall_op; /* its second argument's low half: what a futex call does */
+	__u32 state;	  /* enum wire_run_state */
+	__u32 first_state; /* what the thread was in until .first_ns: enum wire_run_state */
+	__u32 tgid;
+	__u32 pad;
+	__u64 start_ns; /* of the thread: CLOCK_BOOTTIME */
+};
+
+/* A thread ended. */
+struct wire_exit {
+	struct wire_header header;
+	__u32 tid;
+	__u32 pad;
+	char comm[WIRE_COMM_BYTES];
+	struct wire_run run;
+};
+
+/* A process is new, or its code mappings changed: its address space needs a number. */
+struct wire_remap {
+	struct wire_header header;
+	__u32 tgid;
+	__u32 pad;
+	__u64 exec_pages; /* as it is now */
+};
+
+/* Key and value of the table that blocks are added up in. */
+struct wire_span_key {
+	__u32 tid;
+	__u32 start_us; /* the thread's start, low half: tells users of one tid apart */
+	__u64 stack_id;
+	__s32 syscall_nr;
+	__u32 syscall_op;
+};
+
+struct wire_span {
+	__u64 cnt;
+	__u64 blocked_ns, blocked_max_ns;
+	__u64 queued_ns, queued_max_ns;
+	__u32 blocked_hist[WIRE_HIST_CNT];
+	__u32 queued_hist[WIRE_HIST_CNT];
+};
+
+/* One learned rule. The key is written last: pc | exact << 47 | space << 48. */
+struct wire_rule {
+	__u64 key;
+	__u64 rule; /* struct rule */
+};
+
+/* The address space of a process: .number 0 means that user space was asked and has not answered. */
+struct wire_space {
+	__u32 number;
+	__u32 pad;
+	__u64 exec_pages;
+};
+
+_Static_assert(sizeof(struct wire_stack) == 40 + 8 * (WIRE_WALK_MAX + 1), "wire_stack");
+_Static_assert(sizeof(struct wire_miss) == 64 + 8 * (WIRE_WALK_MAX + 1) + WIRE_MISS_COPY_BYTES,
+	       "wire_miss");
+_Static_assert(sizeof(struct wire_tick) == 24, "wire_tick");
+_Static_assert(sizeof(struct wire_run) == 88, "wire_run");
+_Static_assert(sizeof(struct wire_exit) == 120, "wire_exit");
+_Static_assert(sizeof(struct wire_remap) == 24, "wire_remap");
+_Static_assert(sizeof(struct wire_span_key) == 24, "wire_span_key");
+_Static_assert(sizeof(struct wire_span) == 264, "wire_span");
+_Static_assert(sizeof(struct wire_rule) == 16, "wire_rule");
+_Static_assert(sizeof(struct wire_space) == 16, "wire_space");
 _Static_assert(sizeof(struct wire_header) == 8, "wire_header");
 _Static_assert(sizeof(struct wire_task) == 432, "wire_task");
 _Static_assert(sizeof(struct wire_kstack) == 1032, "wire_kstack");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* The only file that knows the skeleton. libbpf's own messages are kept for the error message. */
+/* The only file that knows the skeleton of dump's programs. */
 #include "capture/capture.h"
 
 #include <bpf/bpf.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/vec.h"
+#include "capture/libbpf_log.h"
 #include "capture/probe.h"
 #include "loiter.skel.h"
 
@@ -33,27 +34,6 @@ struct capture {
 	void *visit_arg;
 	int visit_err;
 };
-
-/* libbpf reports through a global callback only. */
-static char libbpf_message[256];
-
-static int keep_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	size_t len;
-
-	if (level != LIBBPF_WARN || libbpf_message[0])
-		return 0;
-	vsnprintf(libbpf_message, sizeof(libbpf_message), fmt, args);
-	len = strcspn(libbpf_message, "\n");
-	libbpf_message[len] = '\0';
-	return 0;
-}
-
-static int load_failed(int code, const char *what, struct err *err)
-{
-	return err_set(err, code, "cannot %s: %s (%s); see 'loiter check'", what, strerror(-code),
-		       libbpf_message[0] ? libbpf_message : "no details from libbpf");
-}
 
 static int set_targets(struct capture *capture, const struct capture_options *options)
 {
@@ -98,7 +78,7 @@ static int load_object(struct capture *capture, const struct capture_options *op
 {
 	int code;
 
-	libbpf_message[0] = '\0';
+	libbpf_log_start();
 	loiter_bpf__destroy(capture->skel);
 	capture->skel = loiter_bpf__open();
 	if (!capture->skel)
@@ -132,18 +112,17 @@ static int load(struct capture *capture, const struct capture_options *options, 
 {
 	int code;
 
-	libbpf_set_print(keep_libbpf_message);
 	/* The clock is the one part that dump can do without. */
 	code = load_object(capture, options, true);
 	if (code)
 		code = load_object(capture, options, false);
 	if (code)
-		return load_failed(code, "load the BPF programs", err);
+		return libbpf_log_error(err, code, "load the BPF programs");
 	code = set_targets(capture, options);
 	if (code)
-		return load_failed(code, "name the target processes to the BPF programs", err);
+		return libbpf_log_error(err, code, "name the target processes to the BPF programs");
 	code = attach(capture, options->tgid_cnt == 1 ? options->tgids[0] : 0);
-	return code ? load_failed(code, "attach the task iterator", err) : 0;
+	return code ? libbpf_log_error(err, code, "attach the task iterator") : 0;
 }
 
 struct capture *capture_new(const struct capture_options *options, struct err *err)

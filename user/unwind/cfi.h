@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "proc/maps.h"
 #include "proc/modules.h"
-#include "unwind/rule.h"
+#include "bpf/rule.h"
 
 struct cfi;
 

@@ -12,6 +12,11 @@ static const struct {
 	[WIRE_TASK] = { sizeof(struct wire_task), sizeof(struct wire_task) },
 	[WIRE_KSTACK] = { offsetof(struct wire_kstack, pc), sizeof(struct wire_kstack) },
 	[WIRE_SAMPLE] = { offsetof(struct wire_sample, copy), sizeof(struct wire_sample) },
+	[WIRE_STACK] = { offsetof(struct wire_stack, pc), sizeof(struct wire_stack) },
+	[WIRE_MISS] = { offsetof(struct wire_miss, copy), sizeof(struct wire_miss) },
+	[WIRE_TICK] = { sizeof(struct wire_tick), sizeof(struct wire_tick) },
+	[WIRE_EXIT] = { sizeof(struct wire_exit), sizeof(struct wire_exit) },
+	[WIRE_REMAP] = { sizeof(struct wire_remap), sizeof(struct wire_remap) },
 };
 
 _Static_assert(sizeof(struct wire_sample) <= WIRE_RECORD_MAX_BYTES, "WIRE_RECORD_MAX_BYTES");
@@ -49,6 +54,31 @@ static bool sample_is_valid(const struct wire_sample *sample)
 	return sample->copy_bytes <= sample->header.size_bytes - offsetof(struct wire_sample, copy);
 }
 
+static bool stack_is_valid(const struct wire_stack *stack)
+{
+	size_t sent_bytes = stack->header.size_bytes - offsetof(struct wire_stack, pc);
+
+	return stack->pc_cnt && stack->pc_cnt <= sent_bytes / sizeof(stack->pc[0]) &&
+	       stack->end >= WIRE_END_ROOT && stack->end <= WIRE_END_NO_CFI;
+}
+
+static bool miss_is_valid(const struct wire_miss *miss)
+{
+	return miss->pc_cnt && miss->pc_cnt <= WIRE_WALK_MAX &&
+	       miss->copy_bytes <= miss->header.size_bytes - offsetof(struct wire_miss, copy);
+}
+
+static bool run_is_valid(const struct wire_run *run)
+{
+	return run->state >= WIRE_RUN_ON_CPU && run->state <= WIRE_RUN_QUEUED;
+}
+
+static bool exit_is_valid(struct wire_exit *ended)
+{
+	ended->comm[sizeof(ended->comm) - 1] = '\0';
+	return run_is_valid(&ended->run);
+}
+
 static bool body_is_valid(struct wire_record *record)
 {
 	switch (record->type) {
@@ -58,6 +88,15 @@ static bool body_is_valid(struct wire_record *record)
 		return kstack_is_valid(&record->kstack);
 	case WIRE_SAMPLE:
 		return sample_is_valid(&record->sample);
+	case WIRE_STACK:
+		return stack_is_valid(&record->stack);
+	case WIRE_MISS:
+		return miss_is_valid(&record->miss);
+	case WIRE_EXIT:
+		return exit_is_valid(&record->exit);
+	case WIRE_TICK:
+	case WIRE_REMAP:
+		return true;
 	}
 	return false;
 }

@@ -46,6 +46,11 @@ struct wire_record {
 		struct wire_task task;
 		struct wire_kstack kstack;
 		struct wire_sample sample;
+		struct wire_stack stack;
+		struct wire_miss miss;
+		struct wire_tick tick;
+		struct wire_exit exit;
+		struct wire_remap remap;
 	};
 };
 

@@ -4,10 +4,12 @@
  * for every walk through that pc. "fp" is the register that frame pointers live in (rbp), "sp" the
  * stack pointer; the CFA is the caller's sp.
  */
-#ifndef UNWIND_RULE_H
-#define UNWIND_RULE_H
+#ifndef BPF_RULE_H
+#define BPF_RULE_H
 
-#include <stdint.h>
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
 
 enum rule_kind {
 	RULE_SP = 1,	   /* CFA = sp + cfa_off */
@@ -28,10 +30,10 @@ enum rule_flag {
 };
 
 struct rule {
-	uint8_t kind; /* enum rule_kind */
-	uint8_t flags;
-	int16_t fp_off; /* where the caller's fp is saved; 0: it has the same value */
-	int32_t cfa_off;
+	__u8 kind; /* enum rule_kind */
+	__u8 flags;
+	__s16 fp_off; /* where the caller's fp is saved; 0: it has the same value */
+	__s32 cfa_off;
 };
 
 _Static_assert(sizeof(struct rule) == 8, "rule");

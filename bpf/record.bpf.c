@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * Where threads spend their time, from the scheduler's own events: each block is added up under
+ * its stack and system call when it ends, in the kernel; user space reads sums.
+ *
+ * State is kept by thread, not by CPU, so that migration loses nothing. Only blocking switches are
+ * walked: a preempted thread stands at any instruction, and its stacks never repeat.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_tracing.h>
+#include "bpf/walk.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define RUN_MAX 131072
+#define SPAN_MAX 65536
+#define SPACE_MAX 16384
+#define WATCHED_WORDS 65536 /* 64 tgids each, up to PID_MAX_LIMIT */
+
+const volatile __u64 cfg_min_block_ns = 0;
+const volatile __u32 cfg_self_tgid = 0;
+
+/* Programs do nothing before user space sets it: the start of the window. */
+volatile __u64 record_start_ns = 0;
+__u64 drop_runs = 0;  /* .runs was full */
+__u64 drop_spans = 0; /* .spans was full: time not booked under its stack */
+
+/* watched: a bit for each tgid. Written by user space; an array, since a thread that is not watched
+ * must pay next to nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WATCHED_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} watched SEC(".maps");
+
+/* runs: tid -> its state. Written by the programs here, read by user space at the end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RUN_MAX);
+	__type(key, __u32);
+	__type(value, struct wire_run);
+} runs SEC(".maps");
+
+/* spans: what was booked. Written by book, read by user space at the end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SPAN_MAX);
+	__type(key, struct wire_span_key);
+	__type(value, struct wire_span);
+} spans SEC(".maps");
+
+/* new_span: zeros to insert. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wire_span);
+} new_span SEC(".maps");
+
+/* spaces: tgid -> its address space. Made here, numbered by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SPACE_MAX);
+	__type(key, __u32);
+	__type(value, struct wire_space);
+} spaces SEC(".maps");
+
+static __always_inline bool is_watched(struct task_struct *task)
+{
+	__u32 tgid = task->tgid, word = tgid / 64;
+	__u64 *bits;
+
+	if (cfg_all)
+		return tgid && tgid != cfg_self_tgid && !(task->flags & TASK_PF_KTHREAD);
+	bits = bpf_map_lookup_elem(&watched, &word);
+	return bits && *bits >> (tgid % 64) & 1;
+}
+
+static __always_inline __u32 hist_bucket(__u64 ns)
+{
+	__u64 us = ns / 1000;
+	__u32 bucket = 0;
+
+	if (us >> 16) {
+		bucket += 16;
+		us >>= 16;
+	}
+	if (us >> 8) {
+		bucket += 8;
+		us >>= 8;
+	}
+	if (us >> 4) {
+		bucket += 4;
+		us >>= 4;
+	}
+	if (us >> 2) {
+		bucket += 2;
+		us >>= 2;
+	}
+	if (us >> 1) {
+		bucket += 1;
+		us >>= 1;
+	}
+	bucket += us ? 1 : 0;
+	return bucket < WIRE_HIST_CNT ? bucket : WIRE_HIST_CNT - 1;
+}
+
+/* Asks user space for the address space of @tgid, whose code covers @exec_pages pages. */
+static __always_inline void ask_space(__u32 tgid, __u64 exec_pages)
+{
+	struct wire_remap remap = { .header = { WIRE_REMAP, sizeof(remap) },
+				    .tgid = tgid,
+				    .exec_pages = exec_pages };
+	struct wire_space space = { .exec_pages = exec_pages };
+
+	if (bpf_ringbuf_output(&events, &remap, sizeof(remap), 0)) {
+		__sync_fetch_and_add(&drop_events, 1);
+		return; /* asked again at the next switch */
+	}
+	bpf_map_update_elem(&spaces, &tgid, &space, BPF_ANY);
+}
+
+/* Returns the number of @task's address space, 0 while it has none. */
+static __always_inline __u32 space_of(struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	struct wire_space *space = bpf_map_lookup_elem(&spaces, &tgid);
+	struct mm_struct *mm = task->mm;
+	__u64 exec_pages;
+
+	if (!mm)
+		return 0; /* exiting */
+	exec_pages = mm->exec_vm;
+	if (space && space->exec_pages == exec_pages)
+		return space->number;
+	ask_space(tgid, exec_pages);
+	return 0;
+}
+
+/* Walks the stack of the current @task. Returns its id, 0 when there is none. */
+static __always_inline __u64 current_stack(struct task_struct *task, __u32 walker)
+{
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u32 space;
+
+	if (!s || task->flags & (TASK_PF_KTHREAD | TASK_PF_EXITING | TASK_PF_IO_WORKER))
+		return 0; /* no user stack */
+	if (!arch_regs_pc(regs) || arch_regs_compat(regs))
+		return 0; /* not walked */
+	space = space_of(task);
+	if (!space)
+		return 0; /* counted by user space as a stack not known */
+	s->space = space;
+	s->stack.space = space;
+	s->stack.tgid = task->tgid;
+	arch_walk_start(s, regs);
+	if (walk_stack(walker, task->pid))
+		return 0;
+	return s->id;
+}
+
+static __always_inline void add_to_span(struct wire_span *span, __u64 blocked_ns, __u64 queued_ns)
+{
+	__sync_fetch_and_add(&span->cnt, 1);
+	__sync_fetch_and_add(&span->blocked_ns, blocked_ns);
+	__sync_fetch_and_add(&span->queued_ns, queued_ns);
+	if (blocked_ns > span->blocked_max_ns)
+		span->blocked_max_ns = blocked_ns;
+	if (queued_ns > span->queued_max_ns)
+		span->queued_max_ns = queued_ns;
+	__sync_fetch_and_add(&span->blocked_hist[hist_bucket(blocked_ns)], 1);
+	__sync_fetch_and_add(&span->queued_hist[hist_bucket(queued_ns)], 1);
+}
+
+/* Books one block and the wait in the run queue behind it; a preempted thread has no block. */
+static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_ns, __u64 queued_ns)
+{
+	struct wire_span_key key = {};
+	struct wire_span *span;
+	__u32 zero = 0;
+
+	if (blocked_ns < cfg_min_block_ns)
+		return; /* asked to leave it out; the thread's totals have it */
+	key.tid = tid;
+	key.start_us = (__u32)(run->start_ns / 1000);
+	if (run->blocked_since_ns) {
+		key.stack_id = run->stack_id;
+		key.syscall_nr = run->syscall_nr;
+		key.syscall_op = run->syscall_op;
+	} else {
+		key.syscall_nr = -2; /* preempted */
+	}
+	span = bpf_map_lookup_elem(&spans, &key);
+	if (!span) {
+		struct wire_span *zeros = bpf_map_lookup_elem(&new_span, &zero);
+
+		if (!zeros)
+			return; /* cannot be */
+		bpf_map_update_elem(&spans, &key, zeros, BPF_NOEXIST);
+		span = bpf_map_lookup_elem(&spans, &key);
+		if (!span) {
+			__sync_fetch_and_add(&drop_spans, 1);
+			return;
+		}
+	}
+	add_to_span(span, blocked_ns, queued_ns);
+}
+
+/* Returns the state of @task, made when this is the first event about it: until now it was in
+ * @first_state. */
+static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 first_state, __u64 now)
+{
+	__u32 tid = task->pid;
+	struct wire_run *run = bpf_map_lookup_elem(&runs, &tid);
+	struct wire_run fresh = {};
+
+	if (run)
+		return run;
+	fresh.since_ns = now;
+	fresh.first_ns = now;
+	fresh.state = first_state;
+	fresh.first_state = first_state;
+	fresh.syscall_nr = -1;
+	fresh.tgid = task->tgid;
+	fresh.start_ns = task->start_boottime;
+	if (bpf_map_update_elem(&runs, &tid, &fresh, BPF_NOEXIST))
+		__sync_fetch_and_add(&drop_runs, 1);
+	return bpf_map_lookup_elem(&runs, &tid);
+}
+
+static __always_inline __u32 state_bits(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return task->__state;
+	return (__u32)((struct task_struct___state_long *)task)->state;
+}
+
+static __always_inline void thread_ended(struct task_struct *task, struct wire_run *run)
+{
+	struct wire_exit record = { .header = { WIRE_EXIT, sizeof(record) }, .tid = task->pid };
+	__u32 tid = task->pid;
+
+	__builtin_memcpy(&record.run, run, sizeof(record.run));
+	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
+	if (bpf_ringbuf_output(&events, &record, sizeof(record), 0))
+		__sync_fetch_and_add(&drop_events, 1);
+	bpf_map_delete_elem(&runs, &tid);
+}
+
+static __always_inline void switched_out(struct task_struct *prev, bool preempt, __u64 now)
+{
+	__u32 bits = state_bits(prev);
+	struct wire_run *run = run_of(prev, WIRE_RUN_ON_CPU, now);
+
+	if (!run)
+		return; /* counted */
+	if (run->state == WIRE_RUN_ON_CPU)
+		run->on_cpu_ns += now - run->since_ns;
+	if (bits & 0x80) { /* TASK_DEAD */
+		thread_ended(prev, run);
+		return;
+	}
+	run->since_ns = now;
+	if (preempt || !bits) {
+		run->state = WIRE_RUN_QUEUED;
+		run->blocked_since_ns = 0;
+		return;
+	}
+	run->state = WIRE_RUN_BLOCKED;
+	run->syscall_nr = -1;
+	run->syscall_op = 0;
+	run->stack_id = 0;
+	if (!(prev->flags & (TASK_PF_KTHREAD | TASK_PF_IO_WORKER))) {
+		struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(prev);
+
+		run->syscall_nr = arch_regs_syscall_nr(regs);
+		run->syscall_op = arch_regs_syscall_op(regs);
+		run->stack_id = current_stack(prev, WALKER_SWITCH);
+	}
+}
+
+static __always_inline void switched_in(struct task_struct *next, __u64 now)
+{
+	struct wire_run *run = run_of(next, WIRE_RUN_QUEUED, now);
+	__u64 queued_ns, blocked_ns = 0;
+
+	if (!run)
+		return; /* counted */
+	if (run->state == WIRE_RUN_BLOCKED) {
+		/* Its wakeup was not seen: all of it was blocked, as far as can be told. */
+		run->blocked_since_ns = run->since_ns;
+		run->since_ns = now;
+	}
+	if (run->state != WIRE_RUN_ON_CPU) {
+		queued_ns = now - run->since_ns;
+		if (run->blocked_since_ns)
+			blocked_ns = run->since_ns - run->blocked_since_ns;
+		run->queued_ns += queued_ns;
+		run->blocked_ns += blocked_ns;
+		if (run->first_ns != now)
+			book(run, next->pid, blocked_ns, queued_ns);
+	}
+	run->state = WIRE_RUN_ON_CPU;
+	run->since_ns = now;
+	run->blocked_since_ns = 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	__u64 now;
+
+	bool out = is_watched(prev), in = is_watched(next);
+
+	if (!out && !in)
+		return 0; /* not ours */
+	if (!record_start_ns)
+		return 0; /* not yet */
+	now = bpf_ktime_get_ns();
+	if (out)
+		switched_out(prev, preempt, now);
+	if (in)
+		switched_in(next, now);
+	return 0;
+}
+
+static __always_inline int woken(struct task_struct *task, bool is_new)
+{
+	struct wire_run *run;
+	__u64 now;
+
+	if (!record_start_ns || !is_watched(task))
+		return 0; /* not ours */
+	now = bpf_ktime_get_ns();
+	run = run_of(task, is_new ? 0 : WIRE_RUN_BLOCKED, now);
+	if (!run)
+		return 0; /* counted */
+	if (is_new) {
+		run->state = WIRE_RUN_QUEUED;
+		run->since_ns = now;
+		return 0;
+	}
+	if (run->state != WIRE_RUN_BLOCKED)
+		return 0; /* it had not gone to sleep yet */
+	run->blocked_since_ns = run->first_ns == now ? 0 : run->since_ns;
+	run->since_ns = now;
+	run->state = WIRE_RUN_QUEUED;
+	return 0;
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(on_waking, struct task_struct *task)
+{
+	return woken(task, false);
+}
+
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(on_wakeup_new, struct task_struct *task)
+{
+	return woken(task, true);
+}
+
+/* The new program has another address space: the old number is for the old one. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	bpf_map_delete_elem(&spaces, &tgid);
+	return 0;
+}
+
+SEC("perf_event")
+int on_tick(struct bpf_perf_event_data *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct wire_tick tick = { .header = { WIRE_TICK, sizeof(tick) } };
+
+	if (!record_start_ns || !is_watched(task))
+		return 0; /* not ours */
+	tick.tgid = task->tgid;
+	tick.tid = task->pid;
+	tick.stack_id = current_stack(task, WALKER_CLOCK);
+	if (bpf_ringbuf_output(&events, &tick, sizeof(tick), 0))
+		__sync_fetch_and_add(&drop_events, 1);
+	return 0;
+}

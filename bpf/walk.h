@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The walk in the kernel: from a thread's user registers to its pcs by rules that user space
+ * learned from call frame information. No table is built beforehand: a pc without a rule ends the
+ * walk with a copy of the stack for user space, which derives what is missing; from then on the
+ * kernel walks that stack alone.
+ *
+ * The loop is shaped for the verifier of old kernels: bounded, not unrolled, few branches a frame.
+ */
+#ifndef BPF_WALK_H
+#define BPF_WALK_H
+
+#include "bpf/rule.h"
+#include "bpf/task.h"
+
+#define RULE_TABLE_BITS 17
+#define RULE_PROBES 8
+#define RULE_KEY_EXACT (1ULL << 47)
+#define MISS_RESEND_NS 10000000ULL
+#define COPY_CHUNK_BYTES 1024
+
+/* rules: (address space, pc) -> rule, open addressing. Written by user space alone, through a
+ * mapping; read by every walk. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1 << RULE_TABLE_BITS);
+	__type(key, __u32);
+	__type(value, struct wire_rule);
+} rules SEC(".maps");
+
+/* known_stacks: stack id -> 1 once its pcs were sent. Written by walks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, __u8);
+} known_stacks SEC(".maps");
+
+/* asked: rule key -> when user space was last asked for it. Written by walks; old ones are evicted,
+ * which costs a second question. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, __u64);
+} asked SEC(".maps");
+
+/* events: STACK, MISS, TICK, EXIT and REMAP records to user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+/* Who walks: each has a scratch of its own, since one can interrupt another. */
+enum walker {
+	WALKER_SWITCH,
+	WALKER_CLOCK,
+	WALKER_CNT,
+};
+
+/* What a walk starts from and leaves behind. */
+struct walk_scratch {
+	__u64 pc, sp, fp, ra_reg;
+	__u64 id;
+	__u64 miss_key;
+	__u32 space;
+	__u32 exact;
+	struct wire_stack stack;
+	struct wire_miss miss; /* with room for one chunk more than is sent, as the verifier counts */
+	__u8 slack[COPY_CHUNK_BYTES];
+};
+
+/* walk_scratch: one for each walker, on each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WALKER_CNT);
+	__type(key, __u32);
+	__type(value, struct walk_scratch);
+} walk_scratch SEC(".maps");
+
+__u64 drop_events = 0;	  /* the ring buffer was full */
+__u64 drop_stacks = 0;	  /* known_stacks was full */
+__u64 drop_misses = 0;	  /* walks without a rule whose copy was not sent: asked just before */
+__u64 walk_cnt = 0;
+__u64 walk_whole_cnt = 0; /* that came to the root */
+
+static __always_inline __u64 walk_mix(__u64 hash, __u64 x)
+{
+	hash = (hash ^ x) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 32);
+}
+
+static __always_inline __u64 find_rule(__u64 key)
+{
+	__u32 at = (__u32)walk_mix(0, key);
+
+#pragma unroll
+	for (__u32 i = 0; i < RULE_PROBES; i++) {
+		__u32 idx = (at + i) & ((1 << RULE_TABLE_BITS) - 1);
+		struct wire_rule *slot = bpf_map_lookup_elem(&rules, &idx);
+
+		if (slot && slot->key == key)
+			return slot->rule;
+		if (!slot || !slot->key)
+			return 0;
+	}
+	return 0;
+}
+
+/* Steps out of the frame that @s is in. Returns 0 to go on, else enum wire_end. */
+static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 i)
+{
+	__u64 packed = s->pc | (s->exact ? WIRE_PC_EXACT : 0);
+	__u64 key = (s->pc & (RULE_KEY_EXACT - 1)) | (s->exact ? RULE_KEY_EXACT : 0) |
+		    ((__u64)s->space << 48);
+	__u64 rule, cfa, words[2] = {};
+	__u32 kind, flags;
+	__s64 fp_off, cfa_off;
+
+	s->stack.pc[i & WIRE_WALK_MAX] = packed;
+	s->stack.pc_cnt = i + 1;
+	s->id = walk_mix(s->id, packed);
+	rule = find_rule(key);
+	if (!rule) {
+		s->miss_key = key;
+		return WIRE_END_MISS;
+	}
+	kind = rule & 0xff;
+	flags = (rule >> 8) & 0xff;
+	fp_off = (__s64)(__s16)(rule >> 16);
+	cfa_off = (__s64)(__s32)(rule >> 32);
+	if (kind == RULE_SP) {
+		cfa = s->sp + cfa_off;
+	} else if (kind == RULE_FP) {
+		cfa = s->fp + cfa_off;
+	} else if (kind == RULE_END) {
+		return WIRE_END_ROOT;
+	} else if (kind == RULE_SP_DEREF || kind == RULE_FP_DEREF) {
+		__u64 addr = (kind == RULE_SP_DEREF ? s->sp : s->fp) + cfa_off;
+
+		if (bpf_probe_read_user(&cfa, sizeof(cfa), (void *)addr))
+			return WIRE_END_UNREADABLE;
+	} else if (kind == RULE_SIGFRAME) {
+		__u64 sp = s->sp;
+
+		if (bpf_probe_read_user(&s->pc, 8, (void *)(sp + ARCH_SIGFRAME_PC_OFF)) ||
+		    bpf_probe_read_user(&s->fp, 8, (void *)(sp + ARCH_SIGFRAME_FP_OFF)) ||
+		    bpf_probe_read_user(&s->sp, 8, (void *)(sp + ARCH_SIGFRAME_SP_OFF)))
+			return WIRE_END_UNREADABLE;
+		s->exact = 1;
+		return 0;
+	} else {
+		return kind == RULE_UNMAPPED ? WIRE_END_NO_RULE : WIRE_END_NO_CFI;
+	}
+
+	if (!flags && fp_off == -16) {
+		/* The usual frame: both words at once. */
+		if (bpf_probe_read_user(words, 16, (void *)(cfa - 16)))
+			return WIRE_END_UNREADABLE;
+		s->fp = words[0];
+	} else {
+		if (flags & RULE_GUESS && i + 1 < s->stack.guessed_idx)
+			s->stack.guessed_idx = i + 1;
+		if (flags & RULE_RA_IN_REG)
+			words[1] = s->ra_reg;
+		else if (bpf_probe_read_user(&words[1], 8, (void *)(cfa - 8)))
+			return WIRE_END_UNREADABLE;
+		if (fp_off || flags & RULE_FP_AT_FP) {
+			__u64 base = flags & RULE_FP_AT_FP ? s->fp : cfa;
+
+			if (bpf_probe_read_user(&s->fp, 8, (void *)(base + fp_off)))
+				return WIRE_END_UNREADABLE;
+		}
+	}
+	if (!words[1] || (cfa <= s->sp && !(flags & RULE_RA_IN_REG)))
+		return WIRE_END_BAD_FRAME;
+	s->pc = words[1];
+	s->sp = cfa;
+	s->exact = 0;
+	return 0;
+}
+
+static __always_inline void send_stack(struct walk_scratch *s)
+{
+	struct wire_stack *stack = &s->stack;
+	__u32 cnt = stack->pc_cnt;
+	__u8 one = 1;
+
+	if (bpf_map_lookup_elem(&known_stacks, &s->id))
+		return; /* sent before */
+	if (cnt > WIRE_WALK_MAX)
+		cnt = WIRE_WALK_MAX;
+	stack->header.type = WIRE_STACK;
+	stack->header.size_bytes = 40 + cnt * 8;
+	stack->id = s->id;
+	if (bpf_ringbuf_output(&events, stack, 40 + cnt * 8, 0)) {
+		__sync_fetch_and_add(&drop_events, 1);
+		return; /* not noted as known: it is sent again */
+	}
+	if (bpf_map_update_elem(&known_stacks, &s->id, &one, BPF_NOEXIST))
+		__sync_fetch_and_add(&drop_stacks, 1);
+}
+
+/* Sends what user space needs to finish the walk. Returns 0 when it was sent. */
+static __always_inline int send_miss(struct walk_scratch *s, __u32 tid, bool always)
+{
+	__u64 now = bpf_ktime_get_ns(), *last = bpf_map_lookup_elem(&asked, &s->miss_key);
+	struct wire_miss *miss = &s->miss;
+	__u32 len = COPY_CHUNK_BYTES - (s->sp & (COPY_CHUNK_BYTES - 1));
+
+	if (!always && last && now - *last < MISS_RESEND_NS)
+		goto dropped;
+	bpf_map_update_elem(&asked, &s->miss_key, &now, BPF_ANY);
+	miss->tgid = s->stack.tgid;
+	miss->tid = tid;
+	miss->space = s->space;
+	miss->pc_cnt = s->stack.pc_cnt;
+	miss->guessed_idx = s->stack.guessed_idx;
+	miss->id = s->id;
+	miss->sp = s->sp;
+	miss->fp = s->fp;
+	miss->ra_reg = s->ra_reg;
+	__builtin_memcpy(miss->pc, s->stack.pc, sizeof(miss->pc));
+	if (len < 1 || len > COPY_CHUNK_BYTES)
+		return -1; /* cannot be */
+	if (bpf_probe_read_user(miss->copy, len, (void *)s->sp)) {
+		len = 0;
+	} else {
+#pragma clang loop unroll(disable)
+		for (int i = 0; i < WIRE_MISS_COPY_BYTES / COPY_CHUNK_BYTES - 1; i++) {
+			if (len > WIRE_MISS_COPY_BYTES - COPY_CHUNK_BYTES)
+				break;
+			if (bpf_probe_read_user(miss->copy + len, COPY_CHUNK_BYTES,
+						(void *)(s->sp + len)))
+				break;
+			len += COPY_CHUNK_BYTES;
+		}
+	}
+	if (len > WIRE_MISS_COPY_BYTES)
+		return -1; /* cannot be */
+	miss->copy_bytes = len;
+	miss->header.type = WIRE_MISS;
+	miss->header.size_bytes = sizeof(*miss) - WIRE_MISS_COPY_BYTES + len;
+	if (!bpf_ringbuf_output(&events, miss, sizeof(*miss) - WIRE_MISS_COPY_BYTES + len, 0))
+		return 0;
+	__sync_fetch_and_add(&drop_events, 1);
+dropped:
+	__sync_fetch_and_add(&drop_misses, 1);
+	return -1;
+}
+
+/* Walks from the start that @walker's scratch holds. A global function: verified once for all who
+ * call it. Leaves the id in the scratch; returns 0, or -1 when there is no stack to speak of. */
+__noinline int walk_stack(__u32 walker, __u32 tid)
+{
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+	__u32 end = 0;
+
+	if (!s)
+		return -1; /* cannot be */
+	s->id = walk_mix(0, s->space);
+	s->exact = 1;
+	s->stack.pc_cnt = 0;
+	s->stack.guessed_idx = WIRE_WALK_MAX + 1;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < WIRE_WALK_MAX; i++) {
+		end = walk_step(s, i);
+		if (end)
+			break;
+	}
+	__sync_fetch_and_add(&walk_cnt, 1);
+	if (end == WIRE_END_MISS) {
+		/* A name for this one walk: nothing else has its thread and time. */
+		s->id = walk_mix(walk_mix(bpf_ktime_get_ns(), tid), s->id);
+		return send_miss(s, tid, walker == WALKER_CLOCK);
+	}
+	if (end == WIRE_END_ROOT)
+		__sync_fetch_and_add(&walk_whole_cnt, 1);
+	s->stack.end = end ? end : WIRE_END_TOO_DEEP;
+	send_stack(s);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The only file that knows the skeleton of record's programs. */
+#include "capture/recorder.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/vec.h"
+#include "capture/libbpf_log.h"
+#include "capture/probe.h"
+#include "record.skel.h"
+
+#define RULE_TABLE_SLOTS (1u << 17)
+#define RULE_PROBES 8
+#define RULE_KEY_EXACT (1ULL << 47)
+
+struct recorder {
+	struct record_bpf *skel;
+	struct ring_buffer *ring;
+	struct vec clock_links; /* struct bpf_link *, one a CPU */
+	struct wire_rule *rules; /* mapped; this process is its only writer */
+	struct wire_record *record;
+	uint32_t sample_hz;
+	uint64_t bad_records;
+	uint64_t dropped_rules;
+	capture_visit *visit; /* during recorder_poll */
+	void *visit_arg;
+	int visit_err;
+};
+
+static int watch(struct recorder *recorder, const struct recorder_options *options)
+{
+	int map_fd = bpf_map__fd(recorder->skel->maps.watched);
+
+	for (uint32_t i = 0; i < options->tgid_cnt; i++) {
+		uint32_t tgid = (uint32_t)options->tgids[i], word = tgid / 64;
+		uint64_t bits = 0;
+
+		if (bpf_map_lookup_elem(map_fd, &word, &bits))
+			return -errno;
+		bits |= 1ULL << (tgid % 64);
+		if (bpf_map_update_elem(map_fd, &word, &bits, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static int on_ring_record(void *arg, void *bytes, size_t len)
+{
+	struct recorder *recorder = arg;
+	struct wire_reader reader;
+
+	wire_reader_init(&reader, bytes, len);
+	while (wire_reader_next(&reader, recorder->record) == WIRE_NEXT_RECORD)
+		if (!recorder->visit_err)
+			recorder->visit_err =
+				recorder->visit(recorder->visit_arg, recorder->record);
+	recorder->bad_records += reader.bad_cnt + reader.unknown_cnt;
+	return 0;
+}
+
+static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
+{
+	int code;
+
+	libbpf_log_start();
+	recorder->skel = record_bpf__open();
+	if (!recorder->skel)
+		return libbpf_log_error(err, -errno, "open the BPF programs");
+	recorder->skel->rodata->cfg_all = !options->tgid_cnt;
+	recorder->skel->rodata->cfg_min_block_ns = options->min_block_ns;
+	recorder->skel->rodata->cfg_self_tgid = (uint32_t)getpid();
+	code = record_bpf__load(recorder->skel);
+	if (code)
+		return libbpf_log_error(err, code, "load the BPF programs");
+	code = watch(recorder, options);
+	if (code)
+		return libbpf_log_error(err, code, "name the processes to the BPF programs");
+	recorder->rules = mmap(NULL, RULE_TABLE_SLOTS * sizeof(struct wire_rule),
+			       PROT_READ | PROT_WRITE, MAP_SHARED,
+			       bpf_map__fd(recorder->skel->maps.rules), 0);
+	if (recorder->rules == MAP_FAILED) {
+		recorder->rules = NULL;
+		return libbpf_log_error(err, -errno, "map the table of rules");
+	}
+	recorder->ring = ring_buffer__new(bpf_map__fd(recorder->skel->maps.events),
+					  on_ring_record, recorder, NULL);
+	return recorder->ring ? 0 : libbpf_log_error(err, -errno, "map the ring buffer");
+}
+
+struct recorder *recorder_new(const struct recorder_options *options, struct err *err)
+{
+	struct recorder *recorder;
+
+	if (probe_require(err))
+		return NULL;
+	recorder = calloc(1, sizeof(*recorder));
+	if (!recorder)
+		goto no_memory;
+	vec_init(&recorder->clock_links, sizeof(struct bpf_link *), 65536);
+	recorder->sample_hz = options->sample_hz;
+	recorder->record = calloc(1, sizeof(*recorder->record));
+	if (!recorder->record)
+		goto no_memory;
+	if (load(recorder, options, err)) {
+		recorder_free(recorder);
+		return NULL;
+	}
+	return recorder;
+no_memory:
+	recorder_free(recorder);
+	err_set(err, -ENOMEM, "not enough memory for the BPF programs");
+	return NULL;
+}
+
+static void stop_clock(struct recorder *recorder)
+{
+	for (uint32_t i = 0; i < recorder->clock_links.len; i++)
+		bpf_link__destroy(*(struct bpf_link **)vec_at(&recorder->clock_links, i));
+	vec_clear(&recorder->clock_links);
+}
+
+void recorder_free(struct recorder *recorder)
+{
+	if (!recorder)
+		return;
+	stop_clock(recorder);
+	vec_release(&recorder->clock_links);
+	ring_buffer__free(recorder->ring);
+	if (recorder->rules)
+		munmap(recorder->rules, RULE_TABLE_SLOTS * sizeof(struct wire_rule));
+	record_bpf__destroy(recorder->skel);
+	free(recorder->record);
+	free(recorder);
+}
+
+static int attach_clock(struct recorder *recorder, int cpu)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_SW_CPU_CLOCK,
+					.sample_freq = recorder->sample_hz,
+					.freq = 1 };
+	struct bpf_link *link, **slot;
+	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return errno == ENODEV ? 0 : -errno; /* ENODEV: the CPU is offline */
+	link = bpf_program__attach_perf_event(recorder->skel->progs.on_tick, fd);
+	if (!link) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	slot = vec_push(&recorder->clock_links);
+	if (!slot) {
+		bpf_link__destroy(link);
+		return -ENOMEM;
+	}
+	*slot = link;
+	return 0;
+}
+
+int recorder_start(struct recorder *recorder, uint64_t *ret_start_ns, struct err *err)
+{
+	int cpu_cnt = libbpf_num_possible_cpus();
+	int code;
+
+	libbpf_log_start();
+	code = record_bpf__attach(recorder->skel);
+	if (code)
+		return libbpf_log_error(err, code, "attach to the scheduler's events");
+	for (int cpu = 0; recorder->sample_hz && cpu < cpu_cnt && !code; cpu++)
+		code = attach_clock(recorder, cpu);
+	if (code)
+		return libbpf_log_error(err, code, "start the CPU clock");
+	*ret_start_ns = clock_mono_ns();
+	__atomic_store_n(&recorder->skel->bss->record_start_ns, *ret_start_ns, __ATOMIC_RELEASE);
+	return 0;
+}
+
+uint64_t recorder_stop(struct recorder *recorder)
+{
+	uint64_t end_ns = clock_mono_ns();
+
+	__atomic_store_n(&recorder->skel->bss->record_start_ns, 0, __ATOMIC_RELEASE);
+	record_bpf__detach(recorder->skel);
+	stop_clock(recorder);
+	return end_ns;
+}
+
+int recorder_poll(struct recorder *recorder, int timeout_ms, capture_visit *visit, void *arg)
+{
+	int got;
+
+	recorder->visit = visit;
+	recorder->visit_arg = arg;
+	recorder->visit_err = 0;
+	got = ring_buffer__poll(recorder->ring, timeout_ms);
+	if (recorder->visit_err)
+		return recorder->visit_err;
+	return got < 0 && got != -EINTR ? got : 0;
+}
+
+/* As walk_mix of bpf/walk.h. */
+static uint64_t walk_mix(uint64_t hash, uint64_t x)
+{
+	hash = (hash ^ x) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 32);
+}
+
+void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, bool exact,
+		       struct rule rule)
+{
+	uint64_t key = (pc & (RULE_KEY_EXACT - 1)) | (exact ? RULE_KEY_EXACT : 0) |
+		       (uint64_t)space << 48;
+	uint32_t at = (uint32_t)walk_mix(0, key);
+	uint64_t bits;
+
+	memcpy(&bits, &rule, sizeof(bits));
+	for (uint32_t i = 0; i < RULE_PROBES; i++) {
+		struct wire_rule *slot = &recorder->rules[(at + i) & (RULE_TABLE_SLOTS - 1)];
+
+		if (slot->key && slot->key != key)
+			continue;
+		slot->rule = bits;
+		__atomic_store_n(&slot->key, key, __ATOMIC_RELEASE);
+		return;
+	}
+	recorder->dropped_rules++;
+}
+
+int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number,
+		       uint64_t exec_pages)
+{
+	struct wire_space space = { .number = number, .exec_pages = exec_pages };
+
+	return bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.spaces), &tgid, &space,
+				   BPF_ANY);
+}
+
+int recorder_read_runs(struct recorder *recorder,
+		       int (*visit)(void *arg, uint32_t tid, const struct wire_run *run), void *arg)
+{
+	int map_fd = bpf_map__fd(recorder->skel->maps.runs);
+	uint32_t tid, *last = NULL;
+	struct wire_run run;
+	int err = 0;
+
+	while (!err && !bpf_map_get_next_key(map_fd, last, &tid)) {
+		last = &tid;
+		if (!bpf_map_lookup_elem(map_fd, &tid, &run))
+			err = visit(arg, tid, &run);
+	}
+	return err;
+}
+
+int recorder_read_spans(struct recorder *recorder,
+			int (*visit)(void *arg, const struct wire_span_key *key,
+				     const struct wire_span *span),
+			void *arg)
+{
+	int map_fd = bpf_map__fd(recorder->skel->maps.spans);
+	struct wire_span_key key, *last = NULL;
+	struct wire_span span;
+	int err = 0;
+
+	while (!err && !bpf_map_get_next_key(map_fd, last, &key)) {
+		last = &key;
+		if (!bpf_map_lookup_elem(map_fd, &key, &span))
+			err = visit(arg, &key, &span);
+	}
+	return err;
+}
+
+struct recorder_losses recorder_losses(const struct recorder *recorder)
+{
+	const struct record_bpf__bss *bss = recorder->skel->bss;
+
+	return (struct recorder_losses){ .bad_records = recorder->bad_records,
+					 .dropped_events = bss->drop_events,
+					 .dropped_runs = bss->drop_runs,
+					 .dropped_spans = bss->drop_spans,
+					 .dropped_misses = bss->drop_misses,
+					 .dropped_rules = recorder->dropped_rules,
+					 .walk_cnt = bss->walk_cnt,
+					 .whole_walk_cnt = bss->walk_whole_cnt };
+}

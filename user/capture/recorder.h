@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The scheduler's events, recorded in the kernel: programs loaded, attached, fed with rules, read.
+ * Nothing is pinned, as in capture.h.
+ *
+ *   life cycle  recorder_new, recorder_start, recorder_stop, recorder_free
+ *   meanwhile   recorder_poll, recorder_put_rule, recorder_put_space
+ *   at the end  recorder_read_runs, recorder_read_spans
+ */
+#ifndef CAPTURE_RECORDER_H
+#define CAPTURE_RECORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "bpf/rule.h"
+#include "capture/capture.h"
+#include "wire/event.h"
+
+struct recorder;
+
+struct recorder_options {
+	const pid_t *tgids; /* borrowed during recorder_new; with .tgid_cnt 0: every process */
+	uint32_t tgid_cnt;
+	uint64_t min_block_ns; /* single blocks shorter than this are not booked */
+	uint32_t sample_hz;    /* of the CPU clock; 0: none */
+};
+
+struct recorder_losses {
+	uint64_t bad_records;
+	uint64_t dropped_events; /* ring buffer full */
+	uint64_t dropped_runs;	 /* too many threads */
+	uint64_t dropped_spans;	 /* too many different blocks */
+	uint64_t dropped_misses; /* walks without a rule that were not sent */
+	uint64_t dropped_rules;	 /* rule table full */
+	uint64_t walk_cnt, whole_walk_cnt;
+};
+
+/* Loads the programs. Returns NULL with @err set. */
+struct recorder *recorder_new(const struct recorder_options *options, struct err *err);
+void recorder_free(struct recorder *recorder);
+
+/* Attaches the programs and starts the window. Returns 0 with its start (CLOCK_MONOTONIC), or
+ * -errno with @err set. */
+int recorder_start(struct recorder *recorder, uint64_t *ret_start_ns, struct err *err);
+
+/* Ends the window and detaches. Returns its end (CLOCK_MONOTONIC). */
+uint64_t recorder_stop(struct recorder *recorder);
+
+/* Waits up to @timeout_ms for records and visits those that came. Returns 0 or -errno. */
+int recorder_poll(struct recorder *recorder, int timeout_ms, capture_visit *visit, void *arg);
+
+/* Teaches the kernel @rule for @pc of address space @space. A rule that is there is replaced. */
+void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, bool exact,
+		       struct rule rule);
+
+/* Gives process @tgid the address space @number, as long as its code covers @exec_pages pages.
+ * Returns 0 or -errno. */
+int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number,
+		       uint64_t exec_pages);
+
+/* Visits what is kept of each living thread, and each sum. A negative return of the visitor ends it
+ * and is passed on. Returns 0 or -errno. */
+int recorder_read_runs(struct recorder *recorder,
+		       int (*visit)(void *arg, uint32_t tid, const struct wire_run *run), void *arg);
+int recorder_read_spans(struct recorder *recorder,
+			int (*visit)(void *arg, const struct wire_span_key *key,
+				     const struct wire_span *span),
+			void *arg);
+
+struct recorder_losses recorder_losses(const struct recorder *recorder);
+
+#endif
