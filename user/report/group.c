@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 #include "report/group.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "report/filter.h"
 
@@ -14,21 +12,14 @@ struct group_pick {
 };
 
 int groups_init(struct groups *groups, const struct model *model,
-		const struct report_options *options, enum group_by by)
+		const struct report_options *options, enum shape_of of)
 {
-	*groups = (struct groups){ .model = model, .options = options, .by = by };
+	*groups = (struct groups){ .model = model, .options = options };
 	vec_init(&groups->groups, sizeof(struct group), MODEL_THREAD_MAX);
 	vec_init(&groups->members, sizeof(uint32_t), MODEL_THREAD_MAX);
 	vec_init(&groups->picks, sizeof(struct group_pick), MODEL_THREAD_MAX);
 	table_init(&groups->by_hash, MODEL_THREAD_MAX);
-	table_init(&groups->shape_by_hash, MODEL_THREAD_MAX);
-	frames_init(&groups->frames);
-	frames_init(&groups->other);
-	groups->shapes = malloc(((size_t)model->stacks.len + 1) * sizeof(groups->shapes[0]));
-	if (!groups->shapes)
-		return -ENOMEM;
-	memset(groups->shapes, 0xff, ((size_t)model->stacks.len + 1) * sizeof(groups->shapes[0]));
-	return 0;
+	return shapes_init(&groups->shapes, model, of);
 }
 
 void groups_release(struct groups *groups)
@@ -37,75 +28,7 @@ void groups_release(struct groups *groups)
 	vec_release(&groups->members);
 	vec_release(&groups->picks);
 	table_release(&groups->by_hash);
-	table_release(&groups->shape_by_hash);
-	frames_release(&groups->frames);
-	frames_release(&groups->other);
-	free(groups->shapes);
-	groups->shapes = NULL;
-}
-
-static uint32_t shown_first(const struct groups *groups, const struct frames *frames)
-{
-	return groups->by == GROUP_BY_ALL ? 0 : frames->user_first;
-}
-
-static uint32_t shown_end(const struct groups *groups, const struct frames *frames)
-{
-	return groups->by == GROUP_BY_USER ? frames->user_end : frames->refs.len;
-}
-
-static bool shape_equals(const struct groups *groups, const struct frames *a,
-			 const struct frames *b)
-{
-	uint32_t a_first = shown_first(groups, a), b_first = shown_first(groups, b);
-	uint32_t cnt = shown_end(groups, a) - a_first;
-
-	if (a->quality != b->quality || a->end != b->end || cnt != shown_end(groups, b) - b_first)
-		return false;
-	for (uint32_t i = 0; i < cnt; i++)
-		if (!frame_ref_equals(frames_at(a, a_first + i), frames_at(b, b_first + i)))
-			return false;
-	return true;
-}
-
-static uint64_t shape_hash(const struct groups *groups, const struct frames *frames)
-{
-	uint64_t hash = hash_mix(frames->quality, frames->end);
-
-	for (uint32_t i = shown_first(groups, frames); i < shown_end(groups, frames); i++)
-		hash = hash_mix(hash, frame_ref_hash(frames_at(frames, i)));
-	return hash;
-}
-
-/* Writes to @ret_shape the first stack whose shown frames equal those of @stack. */
-static int groups_shape(struct groups *groups, uint32_t stack, uint32_t *ret_shape)
-{
-	uint32_t shape = MODEL_NONE;
-	uint64_t hash;
-	int err;
-
-	*ret_shape = stack;
-	if (stack == MODEL_NONE)
-		return 0;
-	if (groups->shapes[stack] != MODEL_NONE) {
-		*ret_shape = groups->shapes[stack];
-		return 0;
-	}
-	err = frames_load(&groups->frames, groups->model, stack);
-	if (err)
-		return err;
-	hash = shape_hash(groups, &groups->frames);
-	for (; table_find(&groups->shape_by_hash, hash, &shape); hash++) {
-		err = frames_load(&groups->other, groups->model, shape);
-		if (err)
-			return err;
-		if (shape_equals(groups, &groups->frames, &groups->other)) {
-			*ret_shape = groups->shapes[stack] = shape;
-			return 0;
-		}
-	}
-	groups->shapes[stack] = stack;
-	return table_put(&groups->shape_by_hash, hash, stack);
+	shapes_release(&groups->shapes);
 }
 
 static bool group_equals(const struct group *a, const struct group *b)
@@ -145,9 +68,9 @@ static int groups_add(struct groups *groups, uint32_t thread_idx)
 	struct group *group;
 	int err;
 
-	err = groups_shape(groups, thread->stack, &wanted.stack);
+	err = shapes_find(&groups->shapes, thread->stack, &wanted.stack);
 	if (!err && groups->options->kernel)
-		err = groups_shape(groups, thread->kstack, &wanted.kstack);
+		err = shapes_find(&groups->shapes, thread->kstack, &wanted.kstack);
 	if (!err)
 		err = groups_intern(groups, &wanted, &pick.group);
 	if (!err)

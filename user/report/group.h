@@ -13,15 +13,20 @@
 
 #include "base/table.h"
 #include "base/vec.h"
-#include "report/frames.h"
 #include "report/report.h"
+#include "report/shape.h"
 
-/* Which frames count. */
-enum group_by {
-	GROUP_BY_ALL,		/* every frame */
-	GROUP_BY_USER,		/* the user's own */
-	GROUP_BY_USER_AND_ROOT, /* and those that started the thread */
+/* Some threads of one process, by tid. Borrowed. */
+struct members {
+	const struct model *model;
+	const uint32_t *threads; /* indices */
+	uint32_t cnt;
 };
+
+static inline const struct model_thread *member_at(const struct members *members, uint32_t i)
+{
+	return model_thread(members->model, members->threads[i]);
+}
 
 struct group {
 	uint32_t stack;	 /* one that stands for all of the group; MODEL_NONE */
@@ -43,17 +48,14 @@ struct groups {
 	/* Private from here on. */
 	const struct model *model;
 	const struct report_options *options;
-	enum group_by by;
 	struct vec picks; /* struct group_pick */
 	struct table by_hash;
-	struct table shape_by_hash;
-	struct frames frames, other;
-	uint32_t *shapes; /* by stack: the first stack with equal frames; MODEL_NONE: not asked */
+	struct shapes shapes;
 };
 
 /* Prepares to group processes of @model. Returns 0 or -ENOMEM; released in either case. */
 int groups_init(struct groups *groups, const struct model *model,
-		const struct report_options *options, enum group_by by);
+		const struct report_options *options, enum shape_of of);
 void groups_release(struct groups *groups);
 
 /* Groups the threads of process @process that the options let through, in place of those of the
@@ -65,12 +67,11 @@ static inline const struct group *groups_at(const struct groups *groups, uint32_
 	return vec_at(&groups->groups, idx);
 }
 
-/* Returns thread @i of @group. */
-static inline const struct model_thread *group_thread(const struct groups *groups,
-						      const struct group *group, uint32_t i)
+static inline struct members group_members(const struct groups *groups, const struct group *group)
 {
-	return model_thread(groups->model,
-			    *(uint32_t *)vec_at(&groups->members, group->first_member + i));
+	return (struct members){ .model = groups->model,
+				 .threads = vec_at(&groups->members, group->first_member),
+				 .cnt = group->member_cnt };
 }
 
 #endif

@@ -10,7 +10,7 @@
 #define RANGES_MAX 12 /* of tids in one line */
 #define LISTED_MAX 3  /* objects or names in one line */
 
-/* The distinct strings that the threads of a group have, in order of tid. */
+/* The distinct strings that some threads have, in order of tid. */
 struct distinct {
 	struct vec ids;	     /* uint32_t */
 	uint32_t thread_cnt; /* threads that have one */
@@ -28,7 +28,7 @@ static uint32_t comm_of(const struct model_thread *thread)
 
 /* Collects what @id_of gives for each thread but 0 and @usual. Returns 0 or -ENOMEM; the caller
  * releases @ret->ids in either case. */
-static int distinct_collect(const struct groups *groups, const struct group *group,
+static int distinct_collect(const struct members *members,
 			    uint32_t (*id_of)(const struct model_thread *thread), uint32_t usual,
 			    struct distinct *ret)
 {
@@ -39,8 +39,8 @@ static int distinct_collect(const struct groups *groups, const struct group *gro
 	*ret = (struct distinct){ 0 };
 	vec_init(&ret->ids, sizeof(uint32_t), MODEL_THREAD_MAX);
 	table_init(&seen, MODEL_THREAD_MAX);
-	for (uint32_t i = 0; i < group->member_cnt && !err; i++) {
-		uint32_t id = id_of(group_thread(groups, group, i));
+	for (uint32_t i = 0; i < members->cnt && !err; i++) {
+		uint32_t id = id_of(member_at(members, i));
 
 		if (!id || id == usual)
 			continue;
@@ -76,14 +76,13 @@ static void put_listed(const struct report *report, const struct distinct *disti
 		fprintf(report->out, " and %u more", cnt - LISTED_MAX);
 }
 
-static void put_timeouts(const struct report *report, const struct groups *groups,
-			 const struct group *group)
+static void put_timeouts(const struct report *report, const struct members *members)
 {
 	int64_t min_ns = INT64_MAX, max_ns = INT64_MIN;
 	uint32_t cnt = 0;
 
-	for (uint32_t i = 0; i < group->member_cnt; i++) {
-		const struct model_thread *thread = group_thread(groups, group, i);
+	for (uint32_t i = 0; i < members->cnt; i++) {
+		const struct model_thread *thread = member_at(members, i);
 
 		if (!thread->has_timeout)
 			continue;
@@ -96,14 +95,14 @@ static void put_timeouts(const struct report *report, const struct groups *group
 	if (!cnt)
 		return;
 	fprintf(report->out, ", %s", timeout_words(min_ns, max_ns).text);
-	if (cnt < group->member_cnt)
+	if (cnt < members->cnt)
 		fprintf(report->out, " for %u", cnt);
 }
 
-int put_objects(const struct report *report, const struct groups *groups, const struct group *group)
+int put_objects(const struct report *report, const struct members *members)
 {
 	struct distinct objects;
-	int err = distinct_collect(groups, group, object_of, 0, &objects);
+	int err = distinct_collect(members, object_of, 0, &objects);
 
 	if (!err && objects.ids.len) {
 		fputs(" on ", report->out);
@@ -111,19 +110,18 @@ int put_objects(const struct report *report, const struct groups *groups, const 
 			put_clean(report->out, distinct_str(report, &objects, 0));
 		else
 			fprintf(report->out, "%u objects", objects.ids.len);
-		if (objects.thread_cnt < group->member_cnt)
+		if (objects.thread_cnt < members->cnt)
 			fprintf(report->out, " (%u of them)", objects.thread_cnt);
 	}
 	vec_release(&objects.ids);
-	put_timeouts(report, groups, group);
+	put_timeouts(report, members);
 	return err;
 }
 
-int put_object_list(const struct report *report, const struct groups *groups,
-		    const struct group *group)
+int put_object_list(const struct report *report, const struct members *members)
 {
 	struct distinct objects;
-	int err = distinct_collect(groups, group, object_of, 0, &objects);
+	int err = distinct_collect(members, object_of, 0, &objects);
 
 	if (!err && objects.ids.len > 1) {
 		fputs("  on ", report->out);
@@ -147,14 +145,14 @@ static void put_entry(struct report *report)
 	fprintf(report->out, "; entry %s", buf_text(&report->line));
 }
 
-static void put_others_origin(struct report *report, const struct groups *groups,
-			      const struct group *group, bool beside_main)
+static void put_others_origin(struct report *report, const struct members *members,
+			      bool beside_main)
 {
 	uint64_t min_ns = UINT64_MAX, max_ns = 0;
 	struct words from, to;
 
-	for (uint32_t i = 0; i < group->member_cnt; i++) {
-		const struct model_thread *thread = group_thread(groups, group, i);
+	for (uint32_t i = 0; i < members->cnt; i++) {
+		const struct model_thread *thread = member_at(members, i);
 
 		if (thread->tid == model_process(report->model, thread->process)->tgid)
 			continue;
@@ -173,12 +171,12 @@ static void put_others_origin(struct report *report, const struct groups *groups
 	fputc('\n', report->out);
 }
 
-void put_origin(struct report *report, const struct groups *groups, const struct group *group)
+void put_origin(struct report *report, const struct members *members)
 {
 	bool has_main = false;
 
-	for (uint32_t i = 0; i < group->member_cnt && !has_main; i++) {
-		const struct model_thread *thread = group_thread(groups, group, i);
+	for (uint32_t i = 0; i < members->cnt && !has_main; i++) {
+		const struct model_thread *thread = member_at(members, i);
 
 		if (thread->tid != model_process(report->model, thread->process)->tgid)
 			continue;
@@ -186,39 +184,37 @@ void put_origin(struct report *report, const struct groups *groups, const struct
 		fprintf(report->out, "  main thread, started %s\n",
 			clock_words(report->model, thread->start_ns).text);
 	}
-	if (group->member_cnt > has_main)
-		put_others_origin(report, groups, group, has_main);
+	if (members->cnt > has_main)
+		put_others_origin(report, members, has_main);
 }
 
 /* Prints "thread 314" or "threads 314 to 318, 402 and 7 more". */
-static void put_tids(const struct report *report, const struct groups *groups,
-		     const struct group *group)
+static void put_tids(const struct report *report, const struct members *members)
 {
 	uint32_t ranges_max = report->options->verbose ? UINT32_MAX : RANGES_MAX;
 	uint32_t i = 0;
 
-	fputs(group->member_cnt == 1 ? "thread " : "threads ", report->out);
-	for (uint32_t range = 0; i < group->member_cnt && range < ranges_max; range++) {
-		uint32_t from = group_thread(groups, group, i++)->tid, to = from;
+	fputs(members->cnt == 1 ? "thread " : "threads ", report->out);
+	for (uint32_t range = 0; i < members->cnt && range < ranges_max; range++) {
+		uint32_t from = member_at(members, i++)->tid, to = from;
 
-		while (i < group->member_cnt && group_thread(groups, group, i)->tid == to + 1)
-			to = group_thread(groups, group, i++)->tid;
+		while (i < members->cnt && member_at(members, i)->tid == to + 1)
+			to = member_at(members, i++)->tid;
 		fprintf(report->out, "%s%u", range ? ", " : "", from);
 		if (to != from)
 			fprintf(report->out, "%s%u", to == from + 1 ? ", " : " to ", to);
 	}
-	if (i < group->member_cnt)
-		fprintf(report->out, " and %u more", group->member_cnt - i);
+	if (i < members->cnt)
+		fprintf(report->out, " and %u more", members->cnt - i);
 }
 
 /* Prints how often the threads were switched out: an age alone makes one that polls look young. */
-static void put_runs(const struct report *report, const struct groups *groups,
-		     const struct group *group)
+static void put_runs(const struct report *report, const struct members *members)
 {
 	uint64_t min = UINT64_MAX, max = 0;
 
-	for (uint32_t i = 0; i < group->member_cnt; i++) {
-		uint64_t run_cnt = group_thread(groups, group, i)->run_cnt;
+	for (uint32_t i = 0; i < members->cnt; i++) {
+		uint64_t run_cnt = member_at(members, i)->run_cnt;
 
 		min = run_cnt < min ? run_cnt : min;
 		max = run_cnt > max ? run_cnt : max;
@@ -229,7 +225,7 @@ static void put_runs(const struct report *report, const struct groups *groups,
 		fprintf(report->out, "; ran %" PRIu64 " times", max);
 	else
 		fprintf(report->out, "; ran %" PRIu64 " to %" PRIu64 " times", min, max);
-	fputs(min == max && group->member_cnt > 1 ? " each" : "", report->out);
+	fputs(min == max && members->cnt > 1 ? " each" : "", report->out);
 }
 
 /* Splits @name into a stem, whose length is returned, and the number behind it. */
@@ -273,14 +269,12 @@ static bool names_are_family(const struct report *report, const struct distinct 
 	return true;
 }
 
-static int put_names(const struct report *report, const struct groups *groups,
-		     const struct group *group)
+static int put_names(const struct report *report, const struct members *members)
 {
-	uint32_t usual =
-		model_process(report->model, group_thread(groups, group, 0)->process)->comm;
+	uint32_t usual = model_process(report->model, member_at(members, 0)->process)->comm;
 	struct distinct names;
 	const char *first, *last;
-	int err = distinct_collect(groups, group, comm_of, usual, &names);
+	int err = distinct_collect(members, comm_of, usual, &names);
 
 	if (!err && names.ids.len) {
 		fputs("; named ", report->out);
@@ -299,14 +293,15 @@ static int put_names(const struct report *report, const struct groups *groups,
 	return err;
 }
 
-int put_roster(const struct report *report, const struct groups *groups, const struct group *group)
+int put_roster(const struct report *report, const struct members *members, bool runs)
 {
 	int err;
 
 	fputs("  ", report->out);
-	put_tids(report, groups, group);
-	put_runs(report, groups, group);
-	err = put_names(report, groups, group);
+	put_tids(report, members);
+	if (runs)
+		put_runs(report, members);
+	err = put_names(report, members);
 	fputc('\n', report->out);
 	return err;
 }

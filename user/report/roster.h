@@ -4,23 +4,23 @@
 #ifndef REPORT_ROSTER_H
 #define REPORT_ROSTER_H
 
+#include <stdbool.h>
+
 #include "report/formats.h"
 #include "report/group.h"
 
 /* Prints " on fd 7 (pipe)" or " on 20 objects", and ", 12s left". Returns 0 or -ENOMEM. */
-int put_objects(const struct report *report, const struct groups *groups,
-		const struct group *group);
+int put_objects(const struct report *report, const struct members *members);
 
 /* Prints the first few objects in a line of their own, when there are several.
  * Returns 0 or -ENOMEM. */
-int put_object_list(const struct report *report, const struct groups *groups,
-		    const struct group *group);
+int put_object_list(const struct report *report, const struct members *members);
 
 /* Prints when the threads started, and in which function: that of the frames loaded in @report. */
-void put_origin(struct report *report, const struct groups *groups, const struct group *group);
+void put_origin(struct report *report, const struct members *members);
 
-/* Prints "  threads 314 to 318, 402; ran 1 to 17 times; named "worker-0" to "worker-9"".
- * Returns 0 or -ENOMEM. */
-int put_roster(const struct report *report, const struct groups *groups, const struct group *group);
+/* Prints "  threads 314 to 318, 402; ran 1 to 17 times; named "worker-0" to "worker-9"", how often
+ * they ran only when asked. Returns 0 or -ENOMEM. */
+int put_roster(const struct report *report, const struct members *members, bool runs);
 
 #endif

@@ -14,8 +14,8 @@
 #include "report/roster.h"
 #include "report/words.h"
 
-static int put_group_line(struct report *report, const struct groups *groups,
-			  const struct group *group)
+static int put_group_line(struct report *report, const struct group *group,
+			  const struct members *members)
 {
 	const struct report_style *style = report->style;
 	FILE *out = report->out;
@@ -28,7 +28,7 @@ static int put_group_line(struct report *report, const struct groups *groups,
 		fprintf(out, ", %s",
 			duration_range_words(group->age_min_ns, group->age_max_ns).text);
 	fprintf(out, "]%s", style->reset);
-	err = put_objects(report, groups, group);
+	err = put_objects(report, members);
 	fputc('\n', out);
 	return err;
 }
@@ -39,16 +39,17 @@ static int put_group(struct report *report, const struct groups *groups, const s
 				   .call = "",
 				   .all = report->options->verbose,
 				   .full_paths = report->options->verbose };
-	int err = put_group_line(report, groups, group);
+	struct members members = group_members(groups, group);
+	int err = put_group_line(report, group, &members);
 
 	if (!err)
 		err = put_stacks(report, group->stack, group->kstack, group->raced, &form);
 	if (!err)
-		err = put_object_list(report, groups, group);
+		err = put_object_list(report, &members);
 	if (err)
 		return err;
-	put_origin(report, groups, group);
-	return put_roster(report, groups, group);
+	put_origin(report, &members);
+	return put_roster(report, &members, true);
 }
 
 static int put_process(struct report *report, struct groups *groups, uint32_t process)
@@ -66,9 +67,9 @@ static int put_process(struct report *report, struct groups *groups, uint32_t pr
 
 int report_text(struct report *report)
 {
-	enum group_by by = report->options->verbose ? GROUP_BY_ALL : GROUP_BY_USER;
+	enum shape_of of = report->options->verbose ? SHAPE_OF_ALL : SHAPE_OF_USER;
 	struct groups groups;
-	int err = groups_init(&groups, report->model, report->options, by);
+	int err = groups_init(&groups, report->model, report->options, of);
 
 	for (uint32_t i = 0; i < report->model->processes.len && !err; i++) {
 		if (i)
