@@ -148,6 +148,20 @@ static void add_span(struct model *model, uint32_t thread, enum span_kind kind, 
 		span->hist[i] = i * 7 + thread + 1;
 }
 
+static void add_mapping(struct model *model, uint32_t process, uint64_t start_addr,
+			const char *path, const char *build_id)
+{
+	struct model_mapping *mapping = vec_push(&model->mappings);
+
+	assert_non_null(mapping);
+	mapping->start_addr = start_addr;
+	mapping->end_addr = start_addr + 0x3000;
+	mapping->file_off = 0x1000;
+	mapping->process = process;
+	mapping->path = strpool_add(&model->strings, path);
+	mapping->build_id = strpool_add(&model->strings, build_id);
+}
+
 void sample_recording(struct model *model)
 {
 	sample_model(model);
@@ -157,4 +171,7 @@ void sample_recording(struct model *model)
 		add_span(model, thread, SPAN_RUN_QUEUE, 0);
 		add_span(model, thread, SPAN_ON_CPU, MODEL_NONE);
 	}
+	add_mapping(model, 1, 0x55d1c0de0000, "/usr/bin/server", "b0a7");
+	add_mapping(model, 0, 0x7f0000000000, "/lib/libodd.so", NULL);
+	assert_int_equal(model_sort(model), 0);
 }

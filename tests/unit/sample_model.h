@@ -8,7 +8,7 @@
 /* Fills @model, uninitialised, with two processes and seven threads, sorted. */
 void sample_model(struct model *model);
 
-/* As sample_model, with three spans a thread, in 10 s. */
+/* As sample_model, with three spans a thread, in 10 s, and a mapping of each process. */
 void sample_recording(struct model *model);
 
 #endif

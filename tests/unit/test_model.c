@@ -180,6 +180,35 @@ static void test_every_loss_has_its_words(void **state)
 	}
 }
 
+/* A mapping covers its addresses of its process; a return address belongs to the call before it. */
+static void test_find_mapping(void **state)
+{
+	static const struct {
+		uint32_t process;
+		uint64_t pc;
+		bool exact;
+		uint32_t mapping;
+	} cases[] = {
+		{ 0, 0x7f0000000000, true, 0 },	 { 0, 0x7f0000000000, false, MODEL_NONE },
+		{ 0, 0x7f0000002fff, true, 0 },	 { 0, 0x7f0000003000, true, MODEL_NONE },
+		{ 0, 0x7f0000003000, false, 0 }, { 0, 0x55d1c0de1048, true, MODEL_NONE },
+		{ 1, 0x55d1c0de1048, true, 1 },	 { 1, 0x7f0000000000, true, MODEL_NONE },
+		{ 1, 0, false, MODEL_NONE },	 { MODEL_NONE, 0x55d1c0de1048, true, MODEL_NONE },
+	};
+	struct model model;
+
+	(void)state;
+	sample_recording(&model);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct model_loc loc = { .process = cases[i].process,
+					 .pc = cases[i].pc,
+					 .exact = cases[i].exact };
+
+		assert_int_equal(model_find_mapping(&model, &loc), cases[i].mapping);
+	}
+	model_release(&model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_sort_keeps_references),
 		cmocka_unit_test(test_sort_again_changes_nothing),
 		cmocka_unit_test(test_nothing_sorts),
+		cmocka_unit_test(test_find_mapping),
 		cmocka_unit_test(test_every_loss_has_its_words),
 	};
 

@@ -89,6 +89,7 @@ static void assert_models_equal(const struct model *a, const struct model *b)
 	assert_vecs_equal(&a->locs, &b->locs);
 	assert_vecs_equal(&a->frames, &b->frames);
 	assert_vecs_equal(&a->spans, &b->spans);
+	assert_vecs_equal(&a->mappings, &b->mappings);
 	assert_true(a->window_ns == b->window_ns);
 	assert_int_equal(a->strings.offs.len, b->strings.offs.len);
 	for (uint32_t i = 0; i <= a->strings.offs.len; i++)
@@ -225,6 +226,7 @@ static void test_every_field_is_known(void **state)
 	assert_int_equal(FIELD_BYTES(model_loc), 21);
 	assert_int_equal(FIELD_BYTES(model_frame), 34);
 	assert_int_equal(FIELD_BYTES(model_span), 159);
+	assert_int_equal(FIELD_BYTES(model_mapping), 36);
 }
 #define HAVE_FIELD_BYTES 1
 #endif
@@ -426,6 +428,21 @@ static void break_span_bool(struct model *model)
 	memset(&model_span(model, 1)->open, 2, 1);
 }
 
+static void break_mapping_process(struct model *model)
+{
+	model_mapping(model, 1)->process = 2;
+}
+
+static void break_mapping_path(struct model *model)
+{
+	model_mapping(model, 1)->path = model->strings.offs.len + 1;
+}
+
+static void break_mapping_build_id(struct model *model)
+{
+	model_mapping(model, 0)->build_id = UINT32_MAX;
+}
+
 static void break_strings(struct model *model)
 {
 	model->strings.text.len--;
@@ -434,15 +451,16 @@ static void break_strings(struct model *model)
 static void test_wrong_contents_are_refused(void **state)
 {
 	static void (*const breaks[])(struct model *) = {
-		break_thread_process,	break_thread_order, break_thread_stack,
-		break_thread_kstack,	break_thread_comm,  break_thread_state,
-		break_thread_wait,	break_thread_bool,  break_process_exe,
-		break_stack_quality,	break_stack_end,    break_stack_length,
-		break_stack_guess,	break_stack_loc,    break_loc_process,
-		break_frame_func,	break_head_string,  break_time_zone,
-		break_strings,		break_span_thread,  break_span_stack,
-		break_span_waker_stack, break_span_waker,   break_span_kind,
-		break_span_wait,	break_span_bool,
+		break_thread_process,	break_thread_order,	break_thread_stack,
+		break_thread_kstack,	break_thread_comm,	break_thread_state,
+		break_thread_wait,	break_thread_bool,	break_process_exe,
+		break_stack_quality,	break_stack_end,	break_stack_length,
+		break_stack_guess,	break_stack_loc,	break_loc_process,
+		break_frame_func,	break_head_string,	break_time_zone,
+		break_strings,		break_span_thread,	break_span_stack,
+		break_span_waker_stack, break_span_waker,	break_span_kind,
+		break_span_wait,	break_span_bool,	break_mapping_process,
+		break_mapping_path,	break_mapping_build_id,
 	};
 
 	(void)state;
@@ -502,17 +520,18 @@ static void test_each_section_stands_once(void **state)
 
 	(void)state;
 	sample_recording(&model);
-	for (uint32_t type = CAPFILE_MODEL_META; type <= CAPFILE_MODEL_SPANS; type++) {
+	for (uint32_t type = CAPFILE_MODEL_META; type <= CAPFILE_MODEL_MAPPINGS; type++) {
 		assert_int_equal(decode_with(&model, type, 1, &err), 0);
 		assert_int_equal(decode_with(&model, type, 2, &err), -EBADMSG);
 		assert_non_null(strstr(err.msg, "comes twice"));
-		if (type == CAPFILE_MODEL_SPANS)
-			break;
+		if (type >= CAPFILE_MODEL_SPANS)
+			continue;
 		assert_int_equal(decode_with(&model, type, 0, &err), -EBADMSG);
 		assert_string_equal(err.msg, "'x' is damaged: a part of it is missing");
 	}
-	/* Without its spans it is a snapshot. */
+	/* Without its spans it is a snapshot. Captures once had no mappings. */
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_SPANS, 0, &err), 0);
+	assert_int_equal(decode_with(&model, CAPFILE_MODEL_MAPPINGS, 0, &err), 0);
 	model_release(&model);
 }
 

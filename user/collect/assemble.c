@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/sigbus.h"
+#include "collect/mappings.h"
 #include "collect/peers.h"
 #include "collect/wait_object.h"
 #include "proc/process.h"
@@ -169,6 +170,11 @@ static int symbolize(struct assembly *assembly, struct err *err)
 				      assembly->process_of_target[i]);
 		if (code)
 			return err_set_errno(err, code, "cannot name the functions of process %u",
+					     target->tgid);
+		code = mappings_to_model(model, assembly->process_of_target[i], &target->maps,
+					 target->modules);
+		if (code)
+			return err_set_errno(err, code, "cannot keep the map of process %u",
 					     target->tgid);
 		losses = modules_losses(target->modules);
 		model->losses[LOSS_MODULES_UNREADABLE] += losses.unreadable_cnt;

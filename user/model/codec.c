@@ -44,7 +44,8 @@ _Static_assert(sizeof(struct model_stack) == 12, "columns of model_stack");
 _Static_assert(sizeof(struct model_loc) == 24, "columns of model_loc");
 _Static_assert(sizeof(struct model_frame) == 40, "columns of model_frame");
 _Static_assert(sizeof(struct model_span) == 160, "columns of model_span");
-_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 7 * sizeof(struct vec) +
+_Static_assert(sizeof(struct model_mapping) == 40, "columns of model_mapping");
+_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 8 * sizeof(struct vec) +
 					       2 * sizeof(struct table) +
 					       sizeof(uint64_t[LOSS_CNT]) + 3 * sizeof(uint64_t) +
 					       4 * sizeof(uint32_t),
@@ -126,6 +127,15 @@ static const struct column span_columns[] = {
 	HIST_COLUMNS(24),
 };
 
+static const struct column mapping_columns[] = {
+	COLUMN(model_mapping, start_addr, DOMAIN_ANY),
+	COLUMN(model_mapping, end_addr, DOMAIN_ANY),
+	COLUMN(model_mapping, file_off, DOMAIN_ANY),
+	COLUMN(model_mapping, process, DOMAIN_PROCESS),
+	COLUMN(model_mapping, path, DOMAIN_STRING),
+	COLUMN(model_mapping, build_id, DOMAIN_STRING),
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TABLE(section, name, columns)                                                              \
 	{                                                                                          \
@@ -146,6 +156,7 @@ static const struct model_table {
 	TABLE(CAPFILE_MODEL_LOCS, locs, loc_columns),
 	TABLE(CAPFILE_MODEL_FRAMES, frames, frame_columns),
 	TABLE(CAPFILE_MODEL_SPANS, spans, span_columns),
+	TABLE(CAPFILE_MODEL_MAPPINGS, mappings, mapping_columns),
 };
 
 static const struct vec *table_vec(const struct model *model, const struct model_table *table)
@@ -179,8 +190,9 @@ static int encode_tables(const struct model *model, struct buf *buf, struct capf
 	for (size_t i = 0; i < COUNT(tables) && !err; i++) {
 		bool is_frames = tables[i].section == CAPFILE_MODEL_FRAMES;
 		bool is_spans = tables[i].section == CAPFILE_MODEL_SPANS;
+		bool is_mappings = tables[i].section == CAPFILE_MODEL_MAPPINGS;
 
-		if (is_spans && !model->window_ns)
+		if ((is_spans && !model->window_ns) || (is_mappings && !model->mappings.len))
 			continue;
 		buf_clear(buf);
 		if (is_spans)
@@ -331,7 +343,7 @@ static int decode_section(struct model *model, uint32_t type, const struct buf *
 {
 	struct cursor cursor;
 
-	if (type > CAPFILE_MODEL_SPANS)
+	if (type > CAPFILE_MODEL_MAPPINGS)
 		return 0;
 	if (*seen & 1u << type)
 		return capfile_reader_damaged(reader, err, "section %u comes twice", type);
@@ -436,7 +448,7 @@ static bool rebuild_processes(struct model *model)
 
 int model_decode(struct model *model, struct capfile_reader *reader, struct err *err)
 {
-	/* Without spans it is a snapshot. */
+	/* Without spans it is a snapshot; mappings it may have none. */
 	const uint32_t snapshot_sections = (1u << (CAPFILE_MODEL_FRAMES + 1)) - 2;
 	uint32_t type, seen = 0;
 	struct buf payload;

@@ -16,6 +16,7 @@ void model_init(struct model *model)
 	vec_init(&model->locs, sizeof(struct model_loc), MODEL_LOC_MAX);
 	vec_init(&model->spans, sizeof(struct model_span), MODEL_SPAN_MAX);
 	vec_init(&model->frames, sizeof(struct model_frame), MODEL_LOC_MAX);
+	vec_init(&model->mappings, sizeof(struct model_mapping), MODEL_LOC_MAX);
 	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
 	table_init(&model->stack_by_hash, MODEL_THREAD_MAX);
 }
@@ -30,6 +31,7 @@ void model_release(struct model *model)
 	vec_release(&model->locs);
 	vec_release(&model->frames);
 	vec_release(&model->spans);
+	vec_release(&model->mappings);
 	table_release(&model->loc_by_pc);
 	table_release(&model->stack_by_hash);
 }
@@ -186,6 +188,8 @@ static int sort_processes(struct model *model)
 	for (uint32_t i = 0; i < model->locs.len; i++)
 		if (model_loc(model, i)->process != MODEL_NONE)
 			model_loc(model, i)->process = new_idx[model_loc(model, i)->process];
+	for (uint32_t i = 0; i < model->mappings.len; i++)
+		model_mapping(model, i)->process = new_idx[model_mapping(model, i)->process];
 	err = 0;
 out:
 	free(refs);
@@ -223,6 +227,25 @@ out:
 	return err;
 }
 
+/* Returns whether @mapping is below (-1) or above (1) @addr of @process, or covers it (0). */
+static int compare_mapping(const struct model_mapping *mapping, uint32_t process, uint64_t addr)
+{
+	if (mapping->process != process)
+		return mapping->process < process ? -1 : 1;
+	if (addr >= mapping->end_addr)
+		return -1;
+	return addr < mapping->start_addr;
+}
+
+static int compare_mappings(const void *a, const void *b)
+{
+	const struct model_mapping *x = a, *y = b;
+
+	if (x->process != y->process)
+		return x->process < y->process ? -1 : 1;
+	return (x->start_addr > y->start_addr) - (x->start_addr < y->start_addr);
+}
+
 int model_sort(struct model *model)
 {
 	int err = model->processes.len ? sort_processes(model) : 0;
@@ -231,6 +254,9 @@ int model_sort(struct model *model)
 		err = sort_threads(model);
 	if (err)
 		return err;
+	if (model->mappings.len)
+		qsort(model->mappings.data, model->mappings.len, sizeof(struct model_mapping),
+		      compare_mappings);
 	/* The index by pc holds process numbers; it is not used after building. */
 	table_release(&model->loc_by_pc);
 	for (uint32_t i = 0; i < model->processes.len; i++)
@@ -243,4 +269,23 @@ int model_sort(struct model *model)
 			process->first_thread = i;
 	}
 	return 0;
+}
+
+uint32_t model_find_mapping(const struct model *model, const struct model_loc *loc)
+{
+	uint32_t low = 0, high = model->mappings.len;
+	uint64_t addr = model_loc_addr(loc);
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		int order = compare_mapping(model_mapping(model, mid), loc->process, addr);
+
+		if (!order)
+			return mid;
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return MODEL_NONE;
 }

@@ -8,12 +8,13 @@
  * A loc is one pc of one process; its frames are the functions there, inlined ones first. A stack
  * is a run of locs, leaf first, shared by all threads of a process that have it. Everything refers
  * by index, MODEL_NONE where there is nothing; strings are ids of .strings, 0 where there is none.
+ * Mappings say which part of which file a loc lies in, for those who read code by address.
  *
  *   life cycle  model_init, model_release
  *   building    model_add_process, model_add_thread, model_intern_loc, model_intern_stack,
  *               model_set_loc_frames, model_sort
  *   queries     model_process, model_thread, model_stack, model_stack_loc, model_loc_frames,
- *               model_str
+ *               model_find_mapping, model_str
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -111,7 +112,7 @@ enum span_kind {
 	SPAN_ON_CPU = 3,
 };
 
-#define SPAN_HIST_CNT 28 /* buckets: [0] below 1 us, [i] from 2^(i-1) us to 2^i us, the last open */
+#define SPAN_HIST_CNT 28 /* buckets: [0] below 1 us, [i] from 2^(i-1) us on, the last open */
 
 /* All the time that one thread spent in one way during a recording. */
 struct model_span {
@@ -127,6 +128,16 @@ struct model_span {
 	uint8_t wait;	      /* enum wait_kind, for SPAN_BLOCKED */
 	bool open;	      /* it had not ended when the recording did */
 	uint32_t hist[SPAN_HIST_CNT]; /* single ones by duration */
+};
+
+/* A part of a file, as a process has it mapped, with locs in it. */
+struct model_mapping {
+	uint64_t start_addr;
+	uint64_t end_addr; /* first address behind it */
+	uint64_t file_off;
+	uint32_t process;
+	uint32_t path;
+	uint32_t build_id; /* in hex; 0: has none, or it could not be had */
 };
 
 struct model_process {
@@ -147,6 +158,7 @@ struct model {
 	struct vec locs;	/* struct model_loc */
 	struct vec frames;	/* struct model_frame */
 	struct vec spans;	/* struct model_span; empty in a snapshot */
+	struct vec mappings;	/* struct model_mapping; after model_sort by process and address */
 	struct table loc_by_pc; /* only while building */
 	struct table stack_by_hash;
 	uint64_t losses[LOSS_CNT];
@@ -180,9 +192,12 @@ uint32_t model_intern_stack(struct model *model, const uint32_t *locs, uint32_t 
 int model_set_loc_frames(struct model *model, uint32_t loc, const struct model_frame *frames,
 			 uint32_t cnt);
 
-/* Orders processes by tgid and threads by (process, tid) and sets the processes' runs.
- * Returns 0 or -ENOMEM. */
+/* Orders processes by tgid, threads by (process, tid) and mappings by (process, address), and sets
+ * the processes' runs. Returns 0 or -ENOMEM. */
 int model_sort(struct model *model);
+
+/* Returns the index of the mapping that @loc lies in, or MODEL_NONE. Only after model_sort. */
+uint32_t model_find_mapping(const struct model *model, const struct model_loc *loc);
 
 static inline struct model_process *model_process(const struct model *model, uint32_t idx)
 {
@@ -207,6 +222,17 @@ static inline struct model_stack *model_stack(const struct model *model, uint32_
 static inline struct model_loc *model_loc(const struct model *model, uint32_t idx)
 {
 	return vec_at(&model->locs, idx);
+}
+
+static inline struct model_mapping *model_mapping(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->mappings, idx);
+}
+
+/* Returns the address to look @loc up by: of a return address, within the call before it. */
+static inline uint64_t model_loc_addr(const struct model_loc *loc)
+{
+	return loc->exact || !loc->pc ? loc->pc : loc->pc - 1;
 }
 
 /* Returns loc @i of @stack, leaf first. */

@@ -311,6 +311,22 @@ const struct module *modules_find(struct modules *modules, uint64_t addr)
 	return NULL;
 }
 
+void module_build_id(const struct module *module, char ret_text[MODULE_BUILD_ID_BYTES])
+{
+	const unsigned char *bytes = NULL;
+	GElf_Addr addr, bias;
+	int cnt = 0;
+
+	/* libdwfl tells the build ID only of a module whose file it has opened. */
+	if (module->dwfl && dwfl_module_getelf(module->dwfl, &bias))
+		cnt = dwfl_module_build_id(module->dwfl, &bytes, &addr);
+	if (cnt < 0 || cnt > (MODULE_BUILD_ID_BYTES - 1) / 2)
+		cnt = 0;
+	ret_text[0] = '\0';
+	for (int i = 0; i < cnt; i++)
+		snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
+}
+
 uint32_t modules_cnt(const struct modules *modules)
 {
 	return modules->slots.len;

@@ -41,6 +41,11 @@ void modules_free(struct modules *modules);
 /* Returns the module that covers @addr with its file opened, or NULL; valid as long as @modules. */
 const struct module *modules_find(struct modules *modules, uint64_t addr);
 
+#define MODULE_BUILD_ID_BYTES 129 /* 64 bytes in hex; SHA-1's are 20 */
+
+/* Writes the build ID of @module in hex, "" when it has none. */
+void module_build_id(const struct module *module, char ret_text[MODULE_BUILD_ID_BYTES]);
+
 uint32_t modules_cnt(const struct modules *modules);
 
 /* Opens every module, for a caller that walks @modules_dwfl's own list of them. */

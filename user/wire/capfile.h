@@ -42,7 +42,8 @@ enum capfile_section {
 	CAPFILE_MODEL_STACK_LOCS = 6,
 	CAPFILE_MODEL_LOCS = 7,
 	CAPFILE_MODEL_FRAMES = 8,
-	CAPFILE_MODEL_SPANS = 9, /* only of a recording: its window in ns, then the spans */
+	CAPFILE_MODEL_SPANS = 9,     /* only of a recording: its window in ns, then the spans */
+	CAPFILE_MODEL_MAPPINGS = 10, /* only when there are any */
 };
 
 /* -- writing -- */
