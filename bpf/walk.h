@@ -162,6 +162,8 @@ static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 i)
 	} else {
 		if (flags & RULE_GUESS && i + 1 < s->stack.guessed_idx)
 			s->stack.guessed_idx = i + 1;
+		if (flags & RULE_RA_IN_REG && i)
+			return WIRE_END_NO_CFI; /* only the leaf has the register's value */
 		if (flags & RULE_RA_IN_REG)
 			words[1] = s->ra_reg;
 		else if (bpf_probe_read_user(&words[1], 8, (void *)(cfa - 8)))

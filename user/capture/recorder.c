@@ -211,6 +211,17 @@ int recorder_poll(struct recorder *recorder, int timeout_ms, capture_visit *visi
 	return got < 0 && got != -EINTR ? got : 0;
 }
 
+int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg)
+{
+	int got;
+
+	recorder->visit = visit;
+	recorder->visit_arg = arg;
+	recorder->visit_err = 0;
+	got = ring_buffer__consume(recorder->ring);
+	return recorder->visit_err ? recorder->visit_err : got < 0 ? got : 0;
+}
+
 /* As walk_mix of bpf/walk.h. */
 static uint64_t walk_mix(uint64_t hash, uint64_t x)
 {

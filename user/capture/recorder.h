@@ -52,6 +52,9 @@ uint64_t recorder_stop(struct recorder *recorder);
 /* Waits up to @timeout_ms for records and visits those that came. Returns 0 or -errno. */
 int recorder_poll(struct recorder *recorder, int timeout_ms, capture_visit *visit, void *arg);
 
+/* Visits what is left after recorder_stop. Returns 0 or -errno. */
+int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg);
+
 /* Teaches the kernel @rule for @pc of address space @space. A rule that is there is replaced. */
 void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, bool exact,
 		       struct rule rule);

@@ -300,6 +300,43 @@ static void describe_waits(struct assembly *assembly)
 	}
 }
 
+/* Gives each span its kind of wait. */
+static void classify_spans(struct assembly *assembly, const struct assemble_spans *spans)
+{
+	struct model *model = assembly->model;
+
+	for (uint32_t i = 0; i < model->spans.len; i++) {
+		struct model_span *span = model_span(model, i);
+		const char *funcs[WAIT_FUNC_MAX];
+		struct wait_evidence evidence = { .funcs = funcs };
+
+		if (span->kind != SPAN_BLOCKED)
+			continue;
+		evidence.func_cnt = leaf_functions(model, span->stack, funcs);
+		evidence.in_syscall = span->syscall != 0;
+		evidence.syscall = span->syscall ? model_str(model, span->syscall) : NULL;
+		evidence.arg[0] = 1; /* not known; not 0 */
+		evidence.arg[1] = *(uint64_t *)vec_at(spans->ops, i);
+		span->wait = (uint8_t)wait_classify(&evidence);
+	}
+}
+
+static int add_spans(struct assembly *assembly, const struct assemble_spans *spans)
+{
+	uint32_t entry_cnt = assembly->snapshot->entries.len;
+	uint32_t *thread_of_entry = malloc((entry_cnt + 1) * sizeof(*thread_of_entry));
+	int err;
+
+	if (!thread_of_entry)
+		return -ENOMEM;
+	memset(thread_of_entry, 0xff, entry_cnt * sizeof(*thread_of_entry));
+	for (uint32_t i = 0; i < assembly->model->threads.len; i++)
+		thread_of_entry[assembly->entry_of_thread[i]] = i;
+	err = spans->add(spans->arg, assembly->model, thread_of_entry);
+	free(thread_of_entry);
+	return err;
+}
+
 static void describe_host(struct model *model, const struct snapshot *snapshot)
 {
 	struct utsname name;
@@ -314,7 +351,8 @@ static void describe_host(struct model *model, const struct snapshot *snapshot)
 	model->kernel = strpool_add(&model->strings, name.release);
 }
 
-static int fill_model(struct assembly *assembly, struct err *err)
+static int fill_model(struct assembly *assembly, const struct assemble_spans *spans,
+		      struct err *err)
 {
 	struct snapshot *snapshot = assembly->snapshot;
 	struct model *model = assembly->model;
@@ -327,17 +365,23 @@ static int fill_model(struct assembly *assembly, struct err *err)
 		if (code)
 			return err_set_errno(err, code, "cannot keep every thread");
 	}
+	code = spans ? add_spans(assembly, spans) : 0;
+	if (code)
+		return err_set_errno(err, code, "cannot keep what was recorded");
 	code = symbolize(assembly, err);
 	if (code)
 		return code;
 	describe_waits(assembly);
+	if (spans)
+		classify_spans(assembly, spans);
 	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;
 	model->losses[LOSS_MODULES_CHANGED] += sigbus_lost_pages();
 	code = model_sort(model);
 	return code ? err_set_errno(err, code, "cannot sort the threads") : 0;
 }
 
-int assemble_model(struct snapshot *snapshot, struct model *model, struct err *err)
+int assemble_model(struct snapshot *snapshot, const struct assemble_spans *spans,
+		   struct model *model, struct err *err)
 {
 	uint32_t target_cnt = snapshot->targets.len;
 	struct assembly assembly = {
@@ -356,7 +400,7 @@ int assemble_model(struct snapshot *snapshot, struct model *model, struct err *e
 		code = err_set(err, -ENOMEM, "not enough memory for the report");
 	} else {
 		memset(assembly.process_of_target, 0xff, target_cnt * sizeof(uint32_t));
-		code = fill_model(&assembly, err);
+		code = fill_model(&assembly, spans, err);
 	}
 	for (uint32_t i = 0; assembly.symbolizers && assembly.wait_objects && i < target_cnt; i++) {
 		wait_objects_free(assembly.wait_objects[i]);

@@ -7,7 +7,18 @@
 #include "collect/snapshot.h"
 #include "model/model.h"
 
-/* Fills the empty @model with what @snapshot saw. Returns 0, or -errno with @err set. */
-int assemble_model(struct snapshot *snapshot, struct model *model, struct err *err);
+/* What a recording adds to a snapshot. */
+struct assemble_spans {
+	/* Adds the spans to @model; @thread_of_entry gives each of the snapshot's entries its
+	 * thread (MODEL_NONE: none). Returns 0 or -errno. */
+	int (*add)(void *arg, struct model *model, const uint32_t *thread_of_entry);
+	void *arg;
+	const struct vec *ops; /* uint64_t, by span: the system call's second argument */
+};
+
+/* Fills the empty @model with what @snapshot saw, and @spans if any. Returns 0, or -errno with @err
+ * set. */
+int assemble_model(struct snapshot *snapshot, const struct assemble_spans *spans,
+		   struct model *model, struct err *err);
 
 #endif

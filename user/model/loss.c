@@ -34,6 +34,13 @@ static const struct {
 	[LOSS_OBJECTS_UNREADABLE] = { "objects_unreadable", "wait objects could not be read" },
 	[LOSS_STACKS_NO_CFI] = { "stacks_no_cfi",
 				 "stacks truncated: code without call frame information" },
+	[LOSS_EVENTS_DROPPED] = { "events_dropped", "events dropped: ring buffer full" },
+	[LOSS_THREADS_UNTRACKED] = { "threads_untracked",
+				     "switches of threads beyond the maximum: not booked" },
+	[LOSS_SPANS_OVER_MAX] = { "spans_over_max",
+				  "blocks beyond the maximum of different ones: not booked" },
+	[LOSS_SPANS_NO_STACK] = { "spans_no_stack", "blocks without a stack: not learned in time" },
+	[LOSS_RULES_OVER_MAX] = { "rules_over_max", "unwind rules beyond the maximum" },
 };
 
 const char *loss_name(enum loss loss)

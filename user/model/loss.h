@@ -31,6 +31,11 @@ enum loss {
 	LOSS_STRINGS_OVER_MAX,	   /* names beyond the maximum */
 	LOSS_OBJECTS_UNREADABLE,   /* what a thread waits for could not be read */
 	LOSS_STACKS_NO_CFI,	   /* stopped at code without call frame information */
+	LOSS_EVENTS_DROPPED,	   /* of a recording: ring buffer full */
+	LOSS_THREADS_UNTRACKED,	   /* of a recording: the table of threads was full */
+	LOSS_SPANS_OVER_MAX,	   /* of a recording: the table of sums was full */
+	LOSS_SPANS_NO_STACK,	   /* of a recording: blocks whose stack was not learned in time */
+	LOSS_RULES_OVER_MAX,	   /* of a recording: the table of unwind rules was full */
 	LOSS_CNT,
 };
 

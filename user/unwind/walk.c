@@ -18,13 +18,6 @@ struct unwinder {
 	struct evaluator *evaluator; /* NULL until a rule needs it */
 };
 
-/* Where a walk stands: the registers of the frame it is in. */
-struct cursor {
-	uint64_t pc, sp, fp;
-	uint64_t ra_reg;
-	bool exact;
-};
-
 struct unwinder *unwinder_new(pid_t tgid, const struct maps *maps, struct modules *modules,
 			      struct err *err)
 {
@@ -78,7 +71,7 @@ static enum stack_end unreadable(const struct stack_memory *memory)
 }
 
 /* Steps out of a signal frame. Returns 0 to go on, else why not. */
-static enum stack_end step_sigframe(struct cursor *at, struct stack_memory *memory)
+static enum stack_end step_sigframe(struct walk_cursor *at, struct stack_memory *memory)
 {
 	uint64_t sp = at->sp;
 
@@ -90,8 +83,8 @@ static enum stack_end step_sigframe(struct cursor *at, struct stack_memory *memo
 	return 0;
 }
 
-static bool read_cfa(const struct rule *rule, const struct cursor *at, struct stack_memory *memory,
-		     uint64_t *ret_cfa)
+static bool read_cfa(const struct rule *rule, const struct walk_cursor *at,
+		     struct stack_memory *memory, uint64_t *ret_cfa)
 {
 	bool from_sp = rule->kind == RULE_SP || rule->kind == RULE_SP_DEREF;
 	uint64_t cfa = (from_sp ? at->sp : at->fp) + (uint64_t)(int64_t)rule->cfa_off;
@@ -102,7 +95,7 @@ static bool read_cfa(const struct rule *rule, const struct cursor *at, struct st
 	return true;
 }
 
-static bool read_caller_fp(const struct rule *rule, const struct cursor *at, uint64_t cfa,
+static bool read_caller_fp(const struct rule *rule, const struct walk_cursor *at, uint64_t cfa,
 			   struct stack_memory *memory, uint64_t *ret_fp)
 {
 	uint64_t base = rule->flags & RULE_FP_AT_FP ? at->fp : cfa;
@@ -115,7 +108,7 @@ static bool read_caller_fp(const struct rule *rule, const struct cursor *at, uin
 
 /* Steps to the caller by @rule. Returns 0 to go on, else why not. */
 static enum stack_end step_frame(const struct unwinder *unwinder, const struct rule *rule,
-				 struct cursor *at, struct stack_memory *memory)
+				 struct walk_cursor *at, struct stack_memory *memory)
 {
 	bool no_cfi = rule->flags & (RULE_GUESS | RULE_LEAF);
 	uint64_t cfa, ra, fp;
@@ -186,18 +179,10 @@ static void walk_by_evaluator(struct unwinder *unwinder, const uint64_t *reg,
 	end_walk(walk, end);
 }
 
-void unwinder_walk(struct unwinder *unwinder, const uint64_t *reg, struct stack_memory *memory,
-		   struct walk *walk)
+/* Walks from @at on. @reg: all registers of the leaf, for the evaluator; NULL: not known. */
+static void walk_from(struct unwinder *unwinder, struct walk_cursor at, const uint64_t *reg,
+		      struct stack_memory *memory, struct walk *walk)
 {
-	struct cursor at = { .pc = reg[arch_reg_pc],
-			     .sp = reg[arch_reg_sp],
-			     .fp = reg[arch_reg_fp],
-			     .ra_reg = reg[arch_reg_ra],
-			     .exact = true };
-
-	walk->pc_cnt = 0;
-	walk->quality = STACK_COMPLETE;
-	walk->guessed_idx = 0;
 	while (walk->pc_cnt < MODEL_STACK_MAX) {
 		struct rule rule = cfi_rule(unwinder->cfi, at.pc, at.exact);
 		enum stack_end end;
@@ -215,7 +200,10 @@ void unwinder_walk(struct unwinder *unwinder, const uint64_t *reg, struct stack_
 			end_walk(walk, STACK_END_NO_RULE);
 			return;
 		case RULE_COMPLEX:
-			walk_by_evaluator(unwinder, reg, memory, walk);
+			if (reg)
+				walk_by_evaluator(unwinder, reg, memory, walk);
+			else
+				end_walk(walk, STACK_END_NO_CFI);
 			return;
 		case RULE_SIGFRAME:
 			end = step_sigframe(&at, memory);
@@ -236,4 +224,30 @@ void unwinder_walk(struct unwinder *unwinder, const uint64_t *reg, struct stack_
 			set_guessed(walk, walk->pc_cnt);
 	}
 	end_walk(walk, STACK_END_TOO_DEEP);
+}
+
+void unwinder_walk(struct unwinder *unwinder, const uint64_t *reg, struct stack_memory *memory,
+		   struct walk *walk)
+{
+	struct walk_cursor at = { .pc = reg[arch_reg_pc],
+				  .sp = reg[arch_reg_sp],
+				  .fp = reg[arch_reg_fp],
+				  .ra_reg = reg[arch_reg_ra],
+				  .exact = true };
+
+	walk->pc_cnt = 0;
+	walk->quality = STACK_COMPLETE;
+	walk->guessed_idx = 0;
+	walk_from(unwinder, at, reg, memory, walk);
+}
+
+void unwinder_resume(struct unwinder *unwinder, const struct walk_cursor *cursor,
+		     struct stack_memory *memory, struct walk *walk)
+{
+	walk_from(unwinder, *cursor, NULL, memory, walk);
+}
+
+struct rule unwinder_rule(struct unwinder *unwinder, uint64_t pc, bool exact)
+{
+	return cfi_rule(unwinder->cfi, pc, exact);
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "bpf/rule.h"
 #include "model/model.h"
 #include "proc/maps.h"
 #include "proc/modules.h"
@@ -37,5 +38,20 @@ void unwinder_free(struct unwinder *unwinder);
  * @memory into @ret. */
 void unwinder_walk(struct unwinder *unwinder, const uint64_t *reg, struct stack_memory *memory,
 		   struct walk *ret);
+
+/* A frame in the middle of a stack, where another walk stopped. */
+struct walk_cursor {
+	uint64_t pc, sp, fp;
+	uint64_t ra_reg; /* the leaf's arch_reg_ra */
+	bool exact;
+};
+
+/* Goes on at @cursor with the walk of which @walk holds the frames so far (.pc_cnt, .quality,
+ * .guessed_idx). A frame that takes the evaluator ends it, since registers are missing. */
+void unwinder_resume(struct unwinder *unwinder, const struct walk_cursor *cursor,
+		     struct stack_memory *memory, struct walk *walk);
+
+/* Returns the rule that a walk of this process uses at @pc. */
+struct rule unwinder_rule(struct unwinder *unwinder, uint64_t pc, bool exact);
 
 #endif

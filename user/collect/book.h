@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The bookkeeping of a recording: everything that a thread did with its time, from the kernel's
+ * sums and from what was open at either end of the window, as the model's spans. Conserves time:
+ * what a thread lived of the window is blocked, queued or on a CPU.
+ */
+#ifndef COLLECT_BOOK_H
+#define COLLECT_BOOK_H
+
+#include <stdint.h>
+
+#include "base/table.h"
+#include "base/vec.h"
+#include "bpf/wire.h"
+#include "collect/snapshot.h"
+#include "model/model.h"
+
+struct book {
+	struct snapshot *snapshot;  /* borrowed: the threads at the window's start */
+	struct table entry_by_user; /* hash of tid and start -> index of its entry */
+	struct stackset stacks;	    /* of the recording */
+	struct table stack_by_id;   /* the kernel's id -> index in .stacks */
+	struct table line_by_key;   /* -> index in .lines */
+	struct vec lines;	    /* struct book_line */
+	struct vec ticks;	    /* struct book_tick */
+	struct table tick_by_key;
+	struct vec on_cpu;	   /* uint64_t ns, by entry */
+	struct vec ops;		   /* uint64_t, by span: see assemble_spans */
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+	uint64_t no_stack_cnt;	   /* blocks whose stack is not known */
+};
+
+/* All blocks of one thread at one stack in one system call. */
+struct book_line {
+	uint32_t entry;
+	uint32_t stack; /* in .stacks, or in the snapshot's when .from_snapshot */
+	bool from_snapshot;
+	bool open;
+	int32_t syscall_nr;
+	uint32_t syscall_op;
+	struct wire_span sum;
+};
+
+struct book_tick {
+	uint32_t entry;
+	uint32_t stack; /* STACKSET_NONE: not known */
+	uint32_t cnt;
+};
+
+void book_init(struct book *book, struct snapshot *snapshot);
+void book_release(struct book *book);
+
+/* Notes the threads of the snapshot. Call again after adding entries. Returns 0 or -errno. */
+int book_index_entries(struct book *book);
+
+/* Notes that the kernel's stack @id is @walk in address space @space. */
+void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct walk *walk);
+
+/* Notes a tick of the CPU clock in thread @tid. */
+void book_add_tick(struct book *book, uint32_t tid, uint64_t stack_id);
+
+/* Books a sum of the kernel's. Returns 0 or -errno. */
+int book_add_span(struct book *book, const struct wire_span_key *key, const struct wire_span *span);
+
+/* Books what of @run is in no sum: until its first event, and since its last. @entry: its thread's;
+ * @run NULL: a thread without any event in the window. Returns 0 or -errno. */
+int book_add_run(struct book *book, uint32_t entry, const struct wire_run *run, bool ended);
+
+/* Adds it all to @model: the .add of struct assemble_spans, with the book as its argument. */
+int book_to_model(void *book, struct model *model, const uint32_t *thread_of_entry);
+
+#endif

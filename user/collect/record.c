@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "collect/record.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "capture/capture.h"
+#include "capture/recorder.h"
+#include "collect/assemble.h"
+#include "collect/book.h"
+#include "collect/snapshot.h"
+#include "collect/spaces.h"
+
+#define POLL_MS 50
+#define EXIT_CHECK_NS (200 * 1000 * 1000ULL)
+#define EXIT_MAX (1u << 20)
+
+/* A recording in the making. */
+struct recording {
+	const struct record_options *options;
+	struct recorder *recorder;
+	struct capture *capture;
+	struct snapshot snapshot;
+	struct spaces spaces;
+	struct book book;
+	struct vec ended; /* struct wire_exit */
+	struct vec runs;  /* struct living_run */
+	struct walk walk;
+};
+
+struct living_run {
+	uint32_t tid;
+	struct wire_run run;
+};
+
+static void unpack_walk(const struct wire_stack *stack, struct walk *walk)
+{
+	walk->pc_cnt = stack->pc_cnt;
+	walk->end = stack->end;
+	walk->quality = stack->end == WIRE_END_ROOT ? STACK_COMPLETE : STACK_TRUNCATED;
+	walk->guessed_idx = 0;
+	if (stack->guessed_idx < stack->pc_cnt) {
+		walk->quality = STACK_GUESSED;
+		walk->guessed_idx = (uint16_t)stack->guessed_idx;
+	}
+	for (uint32_t i = 0; i < stack->pc_cnt; i++) {
+		walk->pc[i] = stack->pc[i] & ~WIRE_PC_EXACT;
+		walk->exact[i] = stack->pc[i] & WIRE_PC_EXACT;
+	}
+}
+
+static int on_event(void *arg, const struct wire_record *record)
+{
+	struct recording *recording = arg;
+	const struct walk *walk;
+
+	switch (record->type) {
+	case WIRE_STACK:
+		unpack_walk(&record->stack, &recording->walk);
+		book_add_stack(&recording->book, record->stack.id, record->stack.space,
+			       &recording->walk);
+		return 0;
+	case WIRE_MISS:
+		walk = spaces_finish_walk(&recording->spaces, &record->miss);
+		if (walk)
+			book_add_stack(&recording->book, record->miss.id, record->miss.space, walk);
+		return 0;
+	case WIRE_TICK:
+		book_add_tick(&recording->book, record->tick.tid, record->tick.stack_id);
+		return 0;
+	case WIRE_EXIT:
+		vec_append(&recording->ended, &record->exit, 1);
+		return 0;
+	case WIRE_REMAP:
+		spaces_number(&recording->spaces, record->remap.tgid, record->remap.exec_pages);
+		return 0;
+	case WIRE_TASK:
+	case WIRE_KSTACK:
+	case WIRE_SAMPLE:
+		break;
+	}
+	return 0;
+}
+
+/* Gives each target its address space before the first switch asks for it. */
+static int on_first_look(void *arg, const struct wire_record *record)
+{
+	struct recording *recording = arg;
+	const struct wire_task *task = &record->task;
+
+	if (record->type == WIRE_TASK && task->tid == task->tgid && task->flags & WIRE_HAS_REGS)
+		spaces_number(&recording->spaces, task->tgid, task->exec_pages);
+	return 0;
+}
+
+static bool all_exited(const struct record_options *options)
+{
+	for (uint32_t i = 0; i < options->tgid_cnt; i++)
+		if (!kill(options->tgids[i], 0) || errno != ESRCH)
+			return false;
+	return options->tgid_cnt > 0;
+}
+
+static int follow(struct recording *recording, uint64_t start_ns, struct err *err)
+{
+	const struct record_options *options = recording->options;
+	uint64_t check_ns = start_ns + EXIT_CHECK_NS;
+
+	for (;;) {
+		uint64_t now_ns = clock_mono_ns();
+		uint64_t left_ns = options->duration_ns ? start_ns + options->duration_ns - now_ns
+							: UINT64_MAX;
+		int code;
+
+		if (options->duration_ns && now_ns >= start_ns + options->duration_ns)
+			return 0;
+		if (options->stop && *options->stop)
+			return 0;
+		if (now_ns >= check_ns) {
+			if (all_exited(options))
+				return 0;
+			check_ns = now_ns + EXIT_CHECK_NS;
+		}
+		code = recorder_poll(recording->recorder,
+				     left_ns < POLL_MS * 1000000ULL ? (int)(left_ns / 1000000)
+								    : POLL_MS,
+				     on_event, recording);
+		if (code)
+			return err_set_errno(err, code, "cannot read what was recorded");
+	}
+}
+
+static int keep_run(void *arg, uint32_t tid, const struct wire_run *run)
+{
+	struct recording *recording = arg;
+	struct living_run living = { .tid = tid, .run = *run };
+
+	return vec_append(&recording->runs, &living, 1);
+}
+
+static int keep_span(void *arg, const struct wire_span_key *key, const struct wire_span *span)
+{
+	struct recording *recording = arg;
+
+	return book_add_span(&recording->book, key, span);
+}
+
+static void read_comm(uint32_t tgid, uint32_t tid, char *comm, size_t len)
+{
+	struct buf text;
+	char path[64];
+
+	buf_init(&text, 64);
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/comm", tgid, tid);
+	comm[0] = '\0';
+	if (!file_read(path, &text))
+		snprintf(comm, len, "%.*s", (int)strcspn(buf_text(&text), "\n"), buf_text(&text));
+	buf_release(&text);
+}
+
+static uint64_t run_key(uint32_t tid, uint64_t start_ns)
+{
+	return hash_mix(tid, start_ns);
+}
+
+/* Returns the index of the target of process @tgid, made when it is new. */
+static uint32_t target_of(struct snapshot *snapshot, uint32_t tgid, uint64_t start_ns)
+{
+	struct wire_task task = {
+		.tgid = tgid, .tid = tgid, .tgid_start_ns = start_ns, .flags = WIRE_HAS_REGS
+	};
+	struct target *target;
+	uint32_t idx;
+
+	if (table_find(&snapshot->target_by_tgid, tgid, &idx))
+		return idx;
+	target = vec_push(&snapshot->targets);
+	if (!target)
+		return UINT32_MAX;
+	target_init(target, &task);
+	idx = snapshot->targets.len - 1;
+	table_put(&snapshot->target_by_tgid, tgid, idx);
+	return idx;
+}
+
+/* Adds the thread of @run to the snapshot's, as one that was born in the window. */
+static int add_born(struct recording *recording, uint32_t tid, const struct wire_run *run,
+		    const char *comm)
+{
+	struct snapshot *snapshot = &recording->snapshot;
+	uint32_t target_idx = target_of(snapshot, run->tgid, run->start_ns);
+	const struct target *target;
+	struct entry *entry;
+
+	if (target_idx == UINT32_MAX)
+		return -ENOMEM;
+	target = vec_at(&snapshot->targets, target_idx);
+	entry = vec_push(&snapshot->entries);
+	if (!entry)
+		return -errno;
+	*entry = (struct entry){ .state = ENTRY_STABLE,
+				 .target = target_idx,
+				 .generation = target->generation,
+				 .stack = STACKSET_NONE,
+				 .kstack = STACKSET_NONE,
+				 .tid = tid,
+				 .task_state = run->state == WIRE_RUN_BLOCKED ? WIRE_STATE_SLEEPING
+									      : WIRE_STATE_RUNNABLE,
+				 .start_ns = run->start_ns,
+				 .last_ran_ns =
+					 run->since_ns - (uint64_t)snapshot->sched_clock_offset_ns,
+				 .now_ns = recording->book.end_ns };
+	if (comm)
+		snprintf(entry->comm, sizeof(entry->comm), "%s", comm);
+	else
+		read_comm(run->tgid, tid, entry->comm, sizeof(entry->comm));
+	return 0;
+}
+
+/* Makes the entries complete, one for each thread that lived in the window, and books what is in no
+ * sum of the kernel's. */
+static int settle_threads(struct recording *recording)
+{
+	struct snapshot *snapshot = &recording->snapshot;
+	uint32_t ended_cnt = recording->ended.len;
+	struct table run_by_key, known;
+	uint32_t idx;
+	int err = 0;
+
+	table_init(&run_by_key, MODEL_THREAD_MAX);
+	table_init(&known, MODEL_THREAD_MAX);
+	for (uint32_t i = 0; i < snapshot->entries.len && !err; i++) {
+		const struct entry *entry = vec_at(&snapshot->entries, i);
+
+		err = table_put(&known, run_key(entry->tid, entry->start_ns), i);
+	}
+	for (uint32_t i = 0; i < ended_cnt + recording->runs.len && !err; i++) {
+		const struct wire_exit *ended = i < ended_cnt ? vec_at(&recording->ended, i) : NULL;
+		const struct living_run *living =
+			ended ? NULL : vec_at(&recording->runs, i - ended_cnt);
+		const struct wire_run *run = ended ? &ended->run : &living->run;
+		uint32_t tid = ended ? ended->tid : living->tid;
+		uint64_t key = run_key(tid, run->start_ns);
+
+		if (!table_find(&known, key, &idx)) {
+			err = add_born(recording, tid, run, ended ? ended->comm : NULL);
+			idx = snapshot->entries.len - 1;
+		}
+		if (!err)
+			err = table_put(&run_by_key, hash_mix(key, idx), i);
+		if (!err)
+			err = table_put(&known, key, idx);
+	}
+	if (!err)
+		err = book_index_entries(&recording->book);
+	for (uint32_t i = 0; i < snapshot->entries.len && !err; i++) {
+		const struct entry *entry = vec_at(&snapshot->entries, i);
+		const struct wire_run *run = NULL;
+		bool has_ended = false;
+
+		if (table_find(&run_by_key, hash_mix(run_key(entry->tid, entry->start_ns), i),
+			       &idx)) {
+			has_ended = idx < ended_cnt;
+			run = has_ended ? &((struct wire_exit *)vec_at(&recording->ended, idx))->run
+					: &((struct living_run *)vec_at(&recording->runs,
+									idx - ended_cnt))
+						   ->run;
+		}
+		err = book_add_run(&recording->book, i, run, has_ended);
+	}
+	table_release(&run_by_key);
+	table_release(&known);
+	return err;
+}
+
+static void add_losses(struct recording *recording)
+{
+	struct recorder_losses losses = recorder_losses(recording->recorder);
+	uint64_t *counters = recording->snapshot.losses;
+
+	counters[LOSS_RECORDS_BAD] += losses.bad_records;
+	counters[LOSS_EVENTS_DROPPED] += losses.dropped_events;
+	counters[LOSS_THREADS_UNTRACKED] += losses.dropped_runs;
+	counters[LOSS_SPANS_OVER_MAX] += losses.dropped_spans;
+	counters[LOSS_RULES_OVER_MAX] += losses.dropped_rules;
+}
+
+static int record(struct recording *recording, struct err *err)
+{
+	struct book *book = &recording->book;
+	uint64_t wall_ns, boot_ns;
+	int code;
+
+	code = capture_read_tasks(recording->capture, on_first_look, recording, err);
+	if (code)
+		return code;
+	wall_ns = clock_wall_ns();
+	boot_ns = clock_boot_ns();
+	code = recorder_start(recording->recorder, &book->start_ns, err);
+	if (!code)
+		code = snapshot_take(recording->capture, &recording->snapshot, err);
+	if (!code)
+		code = follow(recording, book->start_ns, err);
+	book->end_ns = recorder_stop(recording->recorder);
+	if (code)
+		return code;
+	recording->snapshot.wall_ns = wall_ns;
+	recording->snapshot.boot_ns = boot_ns;
+	code = recorder_drain(recording->recorder, on_event, recording);
+	if (!code)
+		code = recorder_read_runs(recording->recorder, keep_run, recording);
+	if (!code)
+		code = settle_threads(recording);
+	if (!code)
+		code = recorder_read_spans(recording->recorder, keep_span, recording);
+	add_losses(recording);
+	return code ? err_set_errno(err, code, "cannot keep what was recorded") : 0;
+}
+
+int record_take(const struct record_options *options, struct model *model, struct err *err)
+{
+	struct recorder_options recorder_options = { .tgids = options->tgids,
+						     .tgid_cnt = options->tgid_cnt,
+						     .min_block_ns = options->min_block_ns,
+						     .sample_hz = options->sample_hz };
+	struct capture_options capture_options = { .tgids = options->tgids,
+						   .tgid_cnt = options->tgid_cnt };
+	struct recording *recording = calloc(1, sizeof(*recording));
+	struct assemble_spans spans;
+	int code = -ENOMEM;
+
+	if (!recording)
+		return err_set(err, code, "not enough memory for a recording");
+	recording->options = options;
+	book_init(&recording->book, &recording->snapshot);
+	vec_init(&recording->ended, sizeof(struct wire_exit), EXIT_MAX);
+	vec_init(&recording->runs, sizeof(struct living_run), EXIT_MAX);
+	recording->recorder = recorder_new(&recorder_options, err);
+	if (recording->recorder)
+		recording->capture = capture_new(&capture_options, err);
+	if (!recording->recorder || !recording->capture)
+		goto out;
+	spaces_init(&recording->spaces, recording->recorder);
+	code = record(recording, err);
+	if (!code && !recording->snapshot.entries.len)
+		code = err_set(err, -ESRCH, "the process exited before it was seen");
+	if (!code) {
+		spans = (struct assemble_spans){ .add = book_to_model,
+						 .arg = &recording->book,
+						 .ops = &recording->book.ops };
+		code = assemble_model(&recording->snapshot, &spans, model, err);
+	}
+	spaces_release(&recording->spaces);
+	snapshot_release(&recording->snapshot);
+out:
+	book_release(&recording->book);
+	vec_release(&recording->ended);
+	vec_release(&recording->runs);
+	capture_free(recording->capture);
+	recorder_free(recording->recorder);
+	free(recording);
+	return code;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * A recording: where the targets' threads spend their time over a window. Blocks are added up in
+ * the kernel as they end; those that were open at either end of the window are booked here, so that
+ * a block that never ends has its whole time.
+ */
+#ifndef COLLECT_RECORD_H
+#define COLLECT_RECORD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "model/model.h"
+
+struct record_options {
+	const pid_t *tgids;
+	uint32_t tgid_cnt;    /* 0: every process */
+	uint64_t duration_ns; /* 0: until stopped */
+	uint32_t sample_hz;   /* of the CPU clock; 0: none */
+	uint64_t min_block_ns;
+	const volatile sig_atomic_t *stop; /* set by a signal handler: end now and report */
+};
+
+/* Records and fills the empty @model. Ends early when the last target exits or *@stop is set.
+ * Returns 0, or -errno with @err set. */
+int record_take(const struct record_options *options, struct model *model, struct err *err);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "collect/spaces.h"
+
+#define SPACE_MAX 65535 /* 16 bits of a rule's key */
+
+void spaces_init(struct spaces *spaces, struct recorder *recorder)
+{
+	spaces->recorder = recorder;
+	vec_init(&spaces->list, sizeof(struct target), SPACE_MAX);
+	table_init(&spaces->by_signature, SPACE_MAX);
+}
+
+void spaces_release(struct spaces *spaces)
+{
+	for (uint32_t i = 0; i < spaces->list.len; i++)
+		target_release(vec_at(&spaces->list, i));
+	vec_release(&spaces->list);
+	table_release(&spaces->by_signature);
+}
+
+/* Equal for processes in which every pc means the same code. */
+static uint64_t maps_signature(const struct maps *maps)
+{
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < maps->mappings.len; i++) {
+		const struct mapping *mapping = vec_at(&maps->mappings, i);
+
+		if (!mapping->executable)
+			continue;
+		hash = hash_mix(hash_mix(hash, mapping->start_addr), mapping->end_addr);
+		hash = hash_mix(hash_mix(hash, mapping->file_off), mapping->inode);
+		hash = hash_mix(hash, (uint64_t)mapping->dev_major << 32 | mapping->dev_minor);
+	}
+	return hash;
+}
+
+uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages)
+{
+	struct wire_task task = {
+		.tgid = tgid, .tid = tgid, .flags = WIRE_HAS_REGS, .exec_pages = exec_pages
+	};
+	struct target *target = vec_push(&spaces->list);
+	uint64_t signature;
+	uint32_t idx;
+
+	if (!target)
+		return 0;
+	target_init(target, &task);
+	if (!target->unwinder)
+		goto forget;
+	signature = maps_signature(&target->maps);
+	if (table_find(&spaces->by_signature, signature, &idx)) {
+		target_release(target);
+		spaces->list.len--;
+	} else {
+		idx = spaces->list.len - 1;
+		if (table_put(&spaces->by_signature, signature, idx))
+			goto forget;
+	}
+	recorder_put_space(spaces->recorder, tgid, idx + 1, exec_pages);
+	return idx + 1;
+forget:
+	target_release(target);
+	spaces->list.len--;
+	return 0;
+}
+
+static struct target *space_target(const struct spaces *spaces, uint32_t number)
+{
+	return number && number <= spaces->list.len ? vec_at(&spaces->list, number - 1) : NULL;
+}
+
+void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from)
+{
+	struct target *target = space_target(spaces, number);
+
+	if (!target)
+		return;
+	for (uint32_t i = from; i < walk->pc_cnt; i++) {
+		struct rule rule = unwinder_rule(target->unwinder, walk->pc[i], walk->exact[i]);
+
+		/* A guess holds for this stack at most, and only user space can check it. */
+		if (rule.flags & RULE_GUESS)
+			break;
+		recorder_put_rule(spaces->recorder, number, walk->pc[i], walk->exact[i], rule);
+	}
+}
+
+const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss)
+{
+	struct target *target = space_target(spaces, miss->space);
+	struct walk *walk = &spaces->walk;
+	uint32_t have = miss->pc_cnt - 1;
+	uint64_t pc = miss->pc[have];
+	struct walk_cursor cursor = { .pc = pc & ~WIRE_PC_EXACT,
+				      .sp = miss->sp,
+				      .fp = miss->fp,
+				      .ra_reg = miss->ra_reg,
+				      .exact = pc & WIRE_PC_EXACT };
+
+	if (!target)
+		return NULL;
+	walk->pc_cnt = have;
+	walk->quality = miss->guessed_idx <= have ? STACK_GUESSED : STACK_COMPLETE;
+	walk->guessed_idx = (uint16_t)(miss->guessed_idx <= have ? miss->guessed_idx : 0);
+	for (uint32_t i = 0; i < have; i++) {
+		walk->pc[i] = miss->pc[i] & ~WIRE_PC_EXACT;
+		walk->exact[i] = miss->pc[i] & WIRE_PC_EXACT;
+	}
+	stack_memory_init_copy(&spaces->memory, miss->sp, miss->copy, miss->copy_bytes);
+	unwinder_resume(target->unwinder, &cursor, &spaces->memory, walk);
+	spaces_teach(spaces, miss->space, walk, have);
+	return walk;
+}

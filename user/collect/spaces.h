@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * Address spaces of the recorded processes, numbered for the kernel's rules. Processes with the
+ * same code mappings share a number, and so a forked server's children learn from each other; a
+ * process whose mappings change gets another, so a rule is never used for code that it is not of.
+ */
+#ifndef COLLECT_SPACES_H
+#define COLLECT_SPACES_H
+
+#include <stdint.h>
+
+#include "base/table.h"
+#include "base/vec.h"
+#include "capture/recorder.h"
+#include "collect/stackset.h"
+#include "collect/target.h"
+
+struct spaces {
+	struct recorder *recorder; /* borrowed */
+	struct vec list;	   /* struct target; number n is at index n - 1 */
+	struct table by_signature; /* hash of the code mappings -> index */
+	struct walk walk;
+	struct stack_memory memory;
+};
+
+void spaces_init(struct spaces *spaces, struct recorder *recorder);
+void spaces_release(struct spaces *spaces);
+
+/* Reads the map of process @tgid and tells the kernel its number, which holds as long as its code
+ * covers @exec_pages pages. Returns the number, 0 when the process cannot be read. */
+uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages);
+
+/* Teaches the kernel the rules of the frames of @walk from @from on. */
+void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from);
+
+/* Finishes the walk of @miss and teaches the kernel what it lacked. Returns the walk, valid until
+ * the next call, or NULL when the space is not known. */
+const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss);
+
+#endif
