@@ -53,7 +53,7 @@ static int take(struct capture *capture, struct model *model, struct err *err)
 	if (!code && !snapshot.entries.len)
 		code = err_set(err, -1, "the process exited before it was seen");
 	if (!code)
-		code = assemble_model(&snapshot, model, err);
+		code = assemble_model(&snapshot, NULL, model, err);
 	snapshot_release(&snapshot);
 	return code;
 }
