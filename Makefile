@@ -12,6 +12,7 @@ SAN ?=
 CC ?= cc
 CLANG ?= $(firstword $(shell command -v clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14 2>/dev/null) clang)
 BPFTOOL ?= $(firstword $(shell ./deps.sh bpftool) bpftool)
+PROTOC_C ?= protoc-c
 PREFIX ?= /usr/local
 DESTDIR ?=
 ARCH := $(shell uname -m)
@@ -32,9 +33,9 @@ CFLAGS ?= -O2 -g
 STD := -std=gnu11 -D_GNU_SOURCE
 WARN := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2
-INC := -Iuser -I. -isystem $(B)/skel
+INC := -Iuser -I. -isystem $(B)/skel -isystem $(B)/gen
 ALL_CFLAGS = $(STD) $(WARN) $(INC) $(SANFLAGS) $(CFLAGS)
-LIBS := -lbpf -ldw -lelf -ljansson -liberty -lz
+LIBS := -lbpf -ldw -lelf -ljansson -lprotobuf-c -liberty -lz
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(ARCH)))
 # The loop latch that clang places by default is refused by kernels before 6.12.
 BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
@@ -49,6 +50,9 @@ BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 # Programs that are loaded together are linked together: dump's, and record's.
 DUMP_BPF_OBJ := $(B)/bpf/snapshot.bpf.o $(B)/bpf/sample.bpf.o
 RECORD_BPF_OBJ := $(B)/bpf/record.bpf.o
+PROTO_SRC := $(sort $(wildcard proto/*.proto))
+PROTO_HDR := $(PROTO_SRC:proto/%.proto=$(B)/gen/%.pb-c.h)
+PROTO_OBJ := $(PROTO_HDR:.h=.o)
 
 .PHONY: all
 all: $(B)/loiter
@@ -57,7 +61,7 @@ $(B)/loiter: $(B)/user/cli/main.o $(B)/libloiter.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/libloiter.a: $(LIB_OBJ)
+$(B)/libloiter.a: $(LIB_OBJ) $(PROTO_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -87,6 +91,19 @@ $(B)/skel/%.skel.h: $(B)/%.bpf.o
 # The files that include a skeleton, one each; later builds learn it from the .d file.
 $(B)/user/capture/loader.o: $(B)/skel/loiter.skel.h
 $(B)/user/capture/recorder.o: $(B)/skel/record.skel.h
+
+# protoc-c writes the source along with the header.
+$(B)/gen/%.pb-c.h: proto/%.proto | $(B)/deps.checked
+	$(call say,PROTO,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(PROTOC_C) --proto_path=proto --c_out=$(@D) $<
+
+$(B)/gen/%.o: $(B)/gen/%.h
+	$(call say,CC,$(@:.o=.c))
+	$(Q)$(CC) $(STD) -I$(@D) $(SANFLAGS) $(CFLAGS) -w -c -o $@ $(@:.o=.c)
+
+# Which files include a generated header, later builds learn from the .d files.
+$(filter $(B)/user/report/%,$(LIB_OBJ)): | $(PROTO_HDR)
 
 # Names what is missing before the first compiler does, in many more lines.
 $(B)/deps.checked: deps.sh

@@ -26,6 +26,8 @@ build | hdr:elfutils/libdwfl.h | libdw-dev | elfutils-devel
 build | hdr:libelf.h | libelf-dev | elfutils-libelf-devel
 build | hdr:zlib.h | zlib1g-dev | zlib-devel
 build | hdr:jansson.h | libjansson-dev | jansson-devel
+build | hdr:protobuf-c/protobuf-c.h | libprotobuf-c-dev | protobuf-c-devel
+build | cmd:protoc-c | protobuf-c-compiler | protobuf-c-compiler
 build | hdr:libiberty/demangle.h | libiberty-dev | binutils-devel
 build | hdr:microhttpd.h | libmicrohttpd-dev | libmicrohttpd-devel
 demo | cmd:curl | curl | curl
@@ -44,6 +46,7 @@ test | cmd:nginx | nginx-light | nginx
 test | cmd:memcached | memcached | memcached
 test | cmd:postgres file:/usr/lib/postgresql/*/bin/postgres | postgresql | postgresql-server
 test | cmd:flamegraph.pl file:/usr/share/perl5/Devel/NYTProf/flamegraph.pl | libdevel-nytprof-perl | perl-Devel-NYTProf
+test | cmd:go | golang-go | golang
 test | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a file:/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a | libclang-rt-dev | compiler-rt
 test | file:/usr/lib/gcc/*/*/libasan.so | gcc | libasan
 test | file:/usr/lib/gcc/*/*/libubsan.so | gcc | libubsan

@@ -84,7 +84,7 @@ $(CMOCKA_PROGRAMS): %: %.o $(UNIT_HELP_OBJ) $(B)/libloiter.a
 # -- fuzz: the library once more, by clang; only what needs the kernel and the commands is left out --
 
 FUZZ_SAN := address,undefined
-FUZZ_CFLAGS = $(STD) -Iuser -I. -O1 -g -fno-omit-frame-pointer \
+FUZZ_CFLAGS = $(STD) -Iuser -I. -isystem $(B)/gen -O1 -g -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all -DLOITER_VERSION='"$(VERSION)"' -MMD -MP
 FUZZ_LIB_OBJ := $(patsubst user/%.c,$(FUZZ_DIR)/user/%.o,\
 	$(filter-out user/capture/% user/cli/%,$(LIB_SRC)))
@@ -96,7 +96,9 @@ $(FUZZ_DIR)/user/%.o: user/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -c -o $@ $<
 
-$(FUZZ_DIR)/libloiter.a: $(FUZZ_LIB_OBJ)
+$(filter $(FUZZ_DIR)/user/report/%,$(FUZZ_LIB_OBJ)): | $(PROTO_HDR)
+
+$(FUZZ_DIR)/libloiter.a: $(FUZZ_LIB_OBJ) $(PROTO_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
