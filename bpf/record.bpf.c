@@ -77,6 +77,12 @@ static __always_inline bool is_watched(struct task_struct *task)
 	return bits && *bits >> (tgid % 64) & 1;
 }
 
+/* Clocks of two CPUs can differ by some ns: time never runs backwards here. */
+static __always_inline __u64 elapsed_ns(__u64 since, __u64 now)
+{
+	return now > since ? now - since : 0;
+}
+
 static __always_inline __u32 hist_bucket(__u64 ns)
 {
 	__u64 us = ns / 1000;
@@ -257,7 +263,7 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 	if (!run)
 		return; /* counted */
 	if (run->state == WIRE_RUN_ON_CPU)
-		run->on_cpu_ns += now - run->since_ns;
+		run->on_cpu_ns += elapsed_ns(run->since_ns, now);
 	if (bits & 0x80) { /* TASK_DEAD */
 		thread_ended(prev, run);
 		return;
@@ -294,9 +300,9 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 		run->since_ns = now;
 	}
 	if (run->state != WIRE_RUN_ON_CPU) {
-		queued_ns = now - run->since_ns;
+		queued_ns = elapsed_ns(run->since_ns, now);
 		if (run->blocked_since_ns)
-			blocked_ns = run->since_ns - run->blocked_since_ns;
+			blocked_ns = elapsed_ns(run->blocked_since_ns, run->since_ns);
 		run->queued_ns += queued_ns;
 		run->blocked_ns += blocked_ns;
 		if (run->first_ns != now)

@@ -163,7 +163,7 @@ static int symbolize(struct assembly *assembly, struct err *err)
 		if (!target->modules || assembly->process_of_target[i] == MODEL_NONE)
 			continue;
 		assembly->symbolizers[i] =
-			symbolizer_new(target->pid, &target->maps, target->modules, err);
+			symbolizer_new(target->pid, target->maps, target->modules, err);
 		if (!assembly->symbolizers[i])
 			return -ENOMEM;
 		code = symbolizer_run(assembly->symbolizers[i], model,
@@ -171,7 +171,7 @@ static int symbolize(struct assembly *assembly, struct err *err)
 		if (code)
 			return err_set_errno(err, code, "cannot name the functions of process %u",
 					     target->tgid);
-		code = mappings_to_model(model, assembly->process_of_target[i], &target->maps,
+		code = mappings_to_model(model, assembly->process_of_target[i], target->maps,
 					 target->modules);
 		if (code)
 			return err_set_errno(err, code, "cannot keep the map of process %u",
@@ -268,7 +268,7 @@ static void describe_object(struct assembly *assembly, struct model_thread *thre
 	struct wait_answer answer;
 
 	if (!*objects && assembly->symbolizers[entry->target])
-		*objects = wait_objects_new(target->pid, &target->maps,
+		*objects = wait_objects_new(target->pid, target->maps,
 					    assembly->symbolizers[entry->target], NULL);
 	if (!*objects)
 		return;

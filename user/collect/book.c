@@ -270,7 +270,11 @@ static int add_since_last(struct book *book, uint32_t idx, const struct wire_run
 	}
 	if (run->blocked_since_ns) {
 		line.stack = stack_of(book, run->stack_id, 1);
-		return add_stretch(book, &line, run->since_ns - run->blocked_since_ns, ns);
+		return add_stretch(book, &line,
+				   run->since_ns > run->blocked_since_ns ?
+					   run->since_ns - run->blocked_since_ns :
+					   0,
+				   ns);
 	}
 	line.syscall_nr = SYSCALL_PREEMPTED;
 	return add_stretch(book, &line, 0, ns);

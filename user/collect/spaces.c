@@ -49,7 +49,7 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 	target_init(target, &task);
 	if (!target->unwinder)
 		goto forget;
-	signature = maps_signature(&target->maps);
+	signature = maps_signature(target->maps);
 	if (table_find(&spaces->by_signature, signature, &idx)) {
 		target_release(target);
 		spaces->list.len--;

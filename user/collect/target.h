@@ -21,7 +21,7 @@ struct target {
 	uint32_t generation;
 	uint64_t start_ns;
 	uint64_t exec_id, exec_pages; /* of the generation */
-	struct maps maps;
+	struct maps *maps; /* on its own, since it is borrowed and targets move; NULL: no memory */
 	struct modules *modules;   /* NULL when the map could not be read */
 	struct unwinder *unwinder; /* likewise */
 };
