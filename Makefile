@@ -102,8 +102,8 @@ $(B)/gen/%.o: $(B)/gen/%.h
 	$(call say,CC,$(@:.o=.c))
 	$(Q)$(CC) $(STD) -I$(@D) $(SANFLAGS) $(CFLAGS) -w -c -o $@ $(@:.o=.c)
 
-# Which files include a generated header, later builds learn from the .d files.
-$(filter $(B)/user/report/%,$(LIB_OBJ)): | $(PROTO_HDR)
+# The one room that includes them: .d files do not name what -isystem finds.
+$(filter $(B)/user/report/%,$(LIB_OBJ)): $(PROTO_HDR)
 
 # Names what is missing before the first compiler does, in many more lines.
 $(B)/deps.checked: deps.sh

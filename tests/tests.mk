@@ -72,6 +72,8 @@ $(B)/tests/unit/%.o: tests/unit/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/tests/unit/test_report_pprof.o: $(PROTO_HDR)
+
 $(B)/tests/bpf/%.o: tests/bpf/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -96,7 +98,7 @@ $(FUZZ_DIR)/user/%.o: user/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -c -o $@ $<
 
-$(filter $(FUZZ_DIR)/user/report/%,$(FUZZ_LIB_OBJ)): | $(PROTO_HDR)
+$(filter $(FUZZ_DIR)/user/report/%,$(FUZZ_LIB_OBJ)): $(PROTO_HDR)
 
 $(FUZZ_DIR)/libloiter.a: $(FUZZ_LIB_OBJ) $(PROTO_OBJ)
 	$(call say,AR,$@)

@@ -29,7 +29,7 @@ lint-rules:
 	$(call say,LINT,rules)
 	$(Q)$(LINT)/rules.py
 
-lint-headers: $(SKEL)
+lint-headers: $(PROTO_HDR)
 	$(call say,LINT,headers)
 	$(Q)$(LINT_ENV) $(LINT)/headers.sh
 
@@ -41,8 +41,8 @@ lint-cppcheck:
 	$(call say,LINT,cppcheck)
 	$(Q)$(LINT)/cppcheck.sh
 
-# One of its files includes the skeleton.
-lint-tidy: $(SKEL)
+# Some of its files include what is generated.
+lint-tidy: $(B)/skel/loiter.skel.h $(B)/skel/record.skel.h $(PROTO_HDR)
 	$(call say,LINT,tidy)
 	$(Q)$(LINT_ENV) $(LINT)/tidy.sh
 

@@ -45,7 +45,7 @@ BANNED = [
 BPF_NAME_MAX = 15
 LINES_MAX = 700
 SPDX = "SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0"
-WITH_SPDX = (".c", ".h", ".cc", ".S", ".sh", ".py", ".mk", ".1")
+WITH_SPDX = (".c", ".h", ".cc", ".S", ".sh", ".py", ".mk", ".1", ".proto")
 SPDX_BY_NAME = {"Makefile", ".ci/run"}
 SKIPPED_DIRS = {".git", "build", "vmlinux", "__pycache__", "LICENSES"}
 
@@ -93,6 +93,8 @@ def check_rooms(source):
         plain, room = name[1:-1], name[1:-1].split("/")[0]
         if plain.endswith(SKELETON) and source.path != SKELETON_USER:
             yield line, f"only {SKELETON_USER} includes the skeleton"
+        if plain.endswith(".pb-c.h") and source.room not in (None, "report"):
+            yield line, f"{source.room}/ includes {plain}: only report/ knows protocol buffers"
         if source.path.startswith("bpf/") and name[0] == '"' and \
                 not plain.startswith("bpf/") and plain != "vmlinux.h":
             yield line, f"bpf/ includes {plain}: it knows nothing of user space"

@@ -105,6 +105,8 @@ put user/proc/x.c '#include <bpf/libbpf.h>'
 rule "libbpf outside capture" "only capture/"
 put user/capture/probe.c '#include "loiter.skel.h"'
 rule "skeleton outside the loader" "only user/capture/loader.c"
+put user/cli/x.c '#include "profile.pb-c.h"'
+rule "protocol buffers outside report" "only report/ knows"
 put bpf/x.bpf.c '#include "base/vec.h"'
 rule "BPF includes user space" "knows nothing of user space"
 put demo/x.c '#include "base/vec.h"'
