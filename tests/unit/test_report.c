@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * Every format of the sample model, byte for byte as in tests/golden (UPDATE_GOLDEN=1 writes them
- * anew, to be read before they are committed), and what a format promises whatever the model.
- * Runs from the repository's top.
+ * Every format of the sample model, byte for byte as in tests/golden, and what a format promises
+ * whatever the model.
  */
 #include "unit.h"
 
@@ -14,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "golden.h"
 #include "report/report.h"
 #include "report_sample.h"
 
@@ -42,29 +42,6 @@ static const struct golden_case {
 	{ "report_kernel.json", { .format = REPORT_JSON, .kernel = true } },
 };
 
-static void check_golden(const struct golden_case *test, const char *text)
-{
-	struct buf golden;
-	char path[128];
-
-	snprintf(path, sizeof(path), "tests/golden/%s", test->file);
-	if (getenv("UPDATE_GOLDEN")) {
-		FILE *file = fopen(path, "we");
-
-		assert_non_null(file);
-		fputs(text, file);
-		assert_int_equal(fclose(file), 0);
-	}
-	buf_init(&golden, GOLDEN_MAX_BYTES);
-	if (file_read(path, &golden))
-		fail_msg("cannot read '%s': the test runs from the repository's top", path);
-	if (strcmp(buf_text(&golden), text) != 0) {
-		print_error("%s differs; the report is now:\n%s", path, text);
-		fail();
-	}
-	buf_release(&golden);
-}
-
 static void test_golden(void **state)
 {
 	struct model model;
@@ -74,7 +51,7 @@ static void test_golden(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(golden_cases); i++) {
 		char *text = sample_render(&model, &golden_cases[i].options);
 
-		check_golden(&golden_cases[i], text);
+		check_golden(golden_cases[i].file, text);
 		free(text);
 	}
 	model_release(&model);

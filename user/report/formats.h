@@ -53,6 +53,12 @@ static inline bool state_has_age(enum thread_state state)
 	return state != THREAD_RUNNING;
 }
 
+/* Prints "server (pid 73825), 27 threads". */
+void put_process_title(const struct report *report, const struct model_process *process);
+
+/* Returns "none stopped", with " by loiter" when somebody else, say with SIGSTOP, stopped one. */
+const char *stopped_words(const struct model *model, const struct model_process *process);
+
 /* Prints "server (pid 73825), 27 threads at 16:30:47, none stopped". */
 void put_process_line(const struct report *report, uint32_t process,
 		      const struct filter_counts *counts);

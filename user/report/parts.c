@@ -33,13 +33,23 @@ const char *wait_words(const struct model *model, enum wait_kind wait, uint32_t 
 	return wait == WAIT_NONE ? state_name(state) : wait_name(wait);
 }
 
-/* Whether somebody else has stopped a thread of @process, say with SIGSTOP. */
-static bool has_stopped_threads(const struct model *model, const struct model_process *process)
+const char *stopped_words(const struct model *model, const struct model_process *process)
 {
 	for (uint32_t i = 0; i < process->thread_cnt; i++)
 		if (model_thread(model, process->first_thread + i)->state == THREAD_STOPPED)
-			return true;
-	return false;
+			return "none stopped by loiter";
+	return "none stopped";
+}
+
+void put_process_title(const struct report *report, const struct model_process *process)
+{
+	FILE *out = report->out;
+
+	fputs(report->style->title, out);
+	put_clean(out, model_str(report->model, process->comm));
+	fprintf(out, " (pid %u), %u thread%s", process->tgid, process->thread_cnt,
+		process->thread_cnt == 1 ? "" : "s");
+	fputs(report->style->reset, out);
 }
 
 void put_process_line(const struct report *report, uint32_t process_idx,
@@ -49,19 +59,15 @@ void put_process_line(const struct report *report, uint32_t process_idx,
 	uint32_t hidden_cnt = counts->idle + counts->recent;
 	FILE *out = report->out;
 
-	fputs(report->style->title, out);
-	put_clean(out, model_str(report->model, process->comm));
-	fprintf(out, " (pid %u), %u thread%s", process->tgid, process->thread_cnt,
-		process->thread_cnt == 1 ? "" : "s");
-	fputs(report->style->reset, out);
+	put_process_title(report, process);
 	if (counts->idle)
 		fprintf(out, " (%u idle", counts->idle);
 	if (counts->recent)
 		fprintf(out, "%s%u that ran in the last %s", counts->idle ? " and " : " (",
 			counts->recent, duration_words(report->options->min_block_ns).text);
-	fprintf(out, "%s at %s, none stopped%s\n", hidden_cnt ? " not shown)" : "",
+	fprintf(out, "%s at %s, %s\n", hidden_cnt ? " not shown)" : "",
 		clock_words(report->model, report->model->boot_ns).text,
-		has_stopped_threads(report->model, process) ? " by loiter" : "");
+		stopped_words(report->model, process));
 }
 
 static void put_mark(const struct report *report, const struct frame_form *form, const char *what,
@@ -171,7 +177,10 @@ int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, bool race
 			put_mark(report, form, "guessed from here on: no CFI", "");
 			guessed = true;
 		}
-		err = put_frame(report, frames_at(frames, i), form);
+		if (frames_at(frames, i)->frame && frames_at(frames, i)->frame->kernel)
+			err = put_kernel_frame(report, frames_at(frames, i), form);
+		else
+			err = put_frame(report, frames_at(frames, i), form);
 	}
 	if (frames->quality == STACK_GUESSED && !guessed)
 		put_mark(report, form, "guessed from here on: no CFI", "");

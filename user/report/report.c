@@ -9,13 +9,23 @@
 
 #define LINE_MAX_BYTES (16u << 20)
 
+/* NULL where a format has no such report. */
 static const struct {
 	const char *name;
 	int (*print)(struct report *report);
+	int (*print_recording)(struct report *report);
 } formats[REPORT_FORMAT_CNT] = {
-	[REPORT_TEXT] = { "text", report_text }, [REPORT_THREADS] = { "threads", report_threads },
-	[REPORT_GO] = { "go", report_go },	 [REPORT_FOLDED] = { "folded", report_folded },
-	[REPORT_JSON] = { "json", report_json },
+	[REPORT_TEXT] = { "text", report_text, record_text },
+	[REPORT_THREADS] = { "threads", report_threads, NULL },
+	[REPORT_GO] = { "go", report_go, NULL },
+	[REPORT_FOLDED] = { "folded", report_folded, record_folded },
+	[REPORT_JSON] = { "json", report_json, record_json },
+};
+
+static const char *const by_names[REPORT_BY_CNT] = {
+	[REPORT_BY_BLOCKED] = "blocked", [REPORT_BY_RUN_QUEUE] = "run-queue",
+	[REPORT_BY_WAKER] = "waker",	 [REPORT_BY_ON_CPU] = "on-cpu",
+	[REPORT_BY_WALL] = "wall",
 };
 
 static const struct report_style plain_style = { "", "", "", "", "" };
@@ -43,6 +53,22 @@ int report_format_parse(const char *name, enum report_format *ret)
 	return -EINVAL;
 }
 
+bool report_format_fits(enum report_format format, bool recording)
+{
+	return recording ? formats[format].print_recording : formats[format].print;
+}
+
+int report_by_parse(const char *name, enum report_by *ret)
+{
+	for (uint32_t i = 0; i < REPORT_BY_CNT; i++) {
+		if (!strcmp(by_names[i], name)) {
+			*ret = (enum report_by)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 void put_losses(const struct report *report)
 {
 	const struct model *model = report->model;
@@ -64,11 +90,15 @@ int report_dump(const struct model *model, const struct report_options *options,
 				 .options = options,
 				 .style = options->color ? &color_style : &plain_style,
 				 .out = out };
+	bool recording = model->window_ns > 0;
 	int err;
 
+	if (!report_format_fits(options->format, recording))
+		return -EINVAL;
 	frames_init(&report.frames);
 	buf_init(&report.line, LINE_MAX_BYTES);
-	err = formats[options->format].print(&report);
+	err = recording ? formats[options->format].print_recording(&report)
+			: formats[options->format].print(&report);
 	buf_release(&report.line);
 	frames_release(&report.frames);
 	return err;

@@ -8,6 +8,7 @@
 
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
+#define NS_PER_US 1000ull
 
 struct words duration_words(uint64_t ns)
 {
@@ -35,6 +36,26 @@ struct words duration_words(uint64_t ns)
 		SAY("%llud%lluh", (unsigned long long)(s / 86400),
 		    (unsigned long long)(s % 86400 / 3600));
 #undef SAY
+	return words;
+}
+
+struct words span_duration_words(uint64_t ns)
+{
+	uint64_t us = ns / NS_PER_US;
+	struct words words;
+
+	if (!ns || ns >= 10 * NS_PER_MS)
+		return duration_words(ns);
+	if (!us)
+		snprintf(words.text, sizeof(words.text), "<1us");
+	else if (us < 10)
+		snprintf(words.text, sizeof(words.text), "%llu.%lluus", (unsigned long long)us,
+			 (unsigned long long)(ns % NS_PER_US / 100));
+	else if (us < 1000)
+		snprintf(words.text, sizeof(words.text), "%lluus", (unsigned long long)us);
+	else
+		snprintf(words.text, sizeof(words.text), "%llu.%llums",
+			 (unsigned long long)(us / 1000), (unsigned long long)(us % 1000 / 100));
 	return words;
 }
 

@@ -3,6 +3,7 @@
  * Times and hostile text in words.
  *
  *   ages      850us -> <1ms   120ms   4.2s   42s   2m13s   2h57m   3d4h   (cut, never rounded up)
+ *   spans     120ns -> <1us   8.5us   850us   1.2ms   12ms   and on as ages
  *   text      everything that a target chose (thread names, paths, symbols, objects) passes through
  *             put_clean or clean_append before it is printed: what could steer a terminal, break a
  *             line or not be UTF-8 is spelled out as \x1b or \u202e
@@ -25,6 +26,9 @@ struct words {
 
 /* Returns @ns as "2m13s". */
 struct words duration_words(uint64_t ns);
+
+/* Returns @ns as "850us" or "1.2ms", from 10 ms on as duration_words. */
+struct words span_duration_words(uint64_t ns);
 
 /* Returns "2m13s to 2h57m", or one duration when both ends read the same. */
 struct words duration_range_words(uint64_t min_ns, uint64_t max_ns);

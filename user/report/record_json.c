@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * A recording for programs; docs/OUTPUT.md has its schema. Each group of spans is on a line of its
+ * own.
+ */
+#include "report/formats.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "report/json_parts.h"
+#include "report/spans.h"
+#include "report/words.h"
+
+static const char *const kind_names[] = {
+	[SPAN_BLOCKED] = "blocked",
+	[SPAN_RUN_QUEUE] = "run_queue",
+	[SPAN_ON_CPU] = "on_cpu",
+};
+
+/* Returns an array of [upper bound in us or null, count]. */
+static json_t *json_hist(const struct span_groups *groups, const struct span_group *group)
+{
+	uint64_t hist[SPAN_HIST_CNT];
+	json_t *json = json_array();
+	int err = 0;
+
+	span_group_hist(groups, group, hist);
+	for (uint32_t i = 0; i < SPAN_HIST_CNT; i++) {
+		json_t *pair;
+
+		if (!hist[i])
+			continue;
+		pair = json_array();
+		err |= json_array_append_new(pair, i + 1 < SPAN_HIST_CNT ? json_u64(1ull << i)
+									 : json_null());
+		err |= json_array_append_new(pair, json_u64(hist[i]));
+		err |= json_array_append_new(json, pair);
+	}
+	return json_checked(json, err);
+}
+
+static json_t *json_tids(const struct members *members)
+{
+	json_t *json = json_array();
+	int err = 0;
+
+	for (uint32_t i = 0; i < members->cnt; i++)
+		err |= json_array_append_new(json, json_u64(member_at(members, i)->tid));
+	return json_checked(json, err);
+}
+
+/* Returns what stands before the frames of a group. */
+static json_t *json_group_head(struct report *report, const struct span_groups *groups,
+			       const struct span_group *group, const struct members *members)
+{
+	bool blocked = group->kind == SPAN_BLOCKED;
+	json_t *json = json_object();
+	int err = 0;
+
+	err |= json_object_set_new(json, "kind", json_string(kind_names[group->kind]));
+	err |= json_object_set_new(json, "wait",
+				   blocked ? json_clean(report, span_words(report->model, group))
+					   : json_null());
+	err |= json_object_set_new(json, "total_ns", json_u64(group->total_ns));
+	err |= json_object_set_new(json, "count", json_u64(group->cnt));
+	err |= json_object_set_new(json, "max_ns", json_u64(group->max_ns));
+	err |= json_object_set_new(json, "open", json_u64(group->open_cnt));
+	err |= json_object_set_new(json, "histogram_us", json_hist(groups, group));
+	err |= json_object_set_new(json, "tids", json_tids(members));
+	return json_checked(json, err);
+}
+
+/* Prints a stack's members: frames, quality, stack_end. */
+static int put_json_stack(struct json_writer *writer, uint32_t stack_idx)
+{
+	struct json_stack stack;
+	json_t *json = json_object();
+	int err = json_writer_stack(writer, stack_idx, &stack);
+
+	if (err) {
+		json_decref(json);
+		return err;
+	}
+	err |= json_object_set_new(json, "quality", json_quality(stack.quality, false));
+	err |= json_object_set_new(json, "stack_end", json_stack_end(stack.end));
+	fprintf(writer->report->out, ",\"frames\":%s,", stack.frames);
+	return put_json(writer->report, json_checked(json, err), JSON_EMBED);
+}
+
+static int put_json_waker(struct json_writer *writer, const struct span_group *group)
+{
+	struct report *report = writer->report;
+	int err;
+
+	fputs(",\"waker\":", report->out);
+	if (!group->waker && group->waker_stack == MODEL_NONE) {
+		fputs("null", report->out);
+		return 0;
+	}
+	fputs("{\"comm\":", report->out);
+	err = put_json(report, json_str(report, group->waker), JSON_ENCODE_ANY);
+	if (!err)
+		err = put_json_stack(writer, group->waker_stack);
+	fputs("}", report->out);
+	return err;
+}
+
+static int put_json_group(struct json_writer *writer, struct span_groups *groups,
+			  const struct span_group *group)
+{
+	struct report *report = writer->report;
+	struct members members;
+	int err = span_group_members(groups, group, &members);
+
+	fputc('{', report->out);
+	if (!err)
+		err = put_json(report, json_group_head(report, groups, group, &members),
+			       JSON_EMBED);
+	if (!err)
+		err = put_json_stack(writer, group->stack);
+	if (!err)
+		err = put_json_waker(writer, group);
+	fputc('}', report->out);
+	return err;
+}
+
+/* Prints the groups from @first on that are of process @process. Writes the first that is not to
+ * @ret_next. */
+static int put_json_groups(struct json_writer *writer, struct span_groups *groups, uint32_t process,
+			   uint32_t first, uint32_t *ret_next)
+{
+	FILE *out = writer->report->out;
+	uint32_t i;
+	int err = 0;
+
+	fputs(",\"spans\":[", out);
+	for (i = first; i < groups->groups.len && !err; i++) {
+		const struct span_group *group = span_groups_at(groups, i);
+
+		if (group->process != process)
+			break;
+		fputs(i == first ? "\n" : ",\n", out);
+		err = put_json_group(writer, groups, group);
+	}
+	fputs(i == first ? "]" : "\n]", out);
+	*ret_next = i;
+	return err;
+}
+
+static int put_json_names(struct report *report, const struct model_process *process)
+{
+	const char *separator = "\n";
+	int err = 0;
+
+	fputs(",\"threads\":[", report->out);
+	for (uint32_t i = 0; i < process->thread_cnt && !err; i++) {
+		const struct model_thread *thread =
+			model_thread(report->model, process->first_thread + i);
+
+		fprintf(report->out, "%s{\"tid\":%u", separator, thread->tid);
+		err = put_member(report, ",", "comm", model_str(report->model, thread->comm));
+		fputs("}", report->out);
+		separator = ",\n";
+	}
+	fprintf(report->out, "%s]", process->thread_cnt ? "\n" : "");
+	return err;
+}
+
+static void put_json_totals(const struct report *report, const struct span_totals *totals)
+{
+	for (uint32_t kind = SPAN_BLOCKED; kind <= SPAN_ON_CPU; kind++)
+		if (totals->any[kind])
+			fprintf(report->out, ",\"%s_ns\":%" PRIu64, kind_names[kind],
+				totals->ns[kind] > INT64_MAX ? INT64_MAX : totals->ns[kind]);
+		else
+			fprintf(report->out, ",\"%s_ns\":null", kind_names[kind]);
+}
+
+static int put_json_process(struct json_writer *writer, struct span_groups *groups,
+			    uint32_t process_idx, const struct span_totals *totals,
+			    uint32_t *next_group)
+{
+	struct report *report = writer->report;
+	const struct model_process *process = model_process(report->model, process_idx);
+	int err;
+
+	fprintf(report->out, "{\"pid\":%u,", process->tgid);
+	err = put_member(report, "", "comm", model_str(report->model, process->comm));
+	if (!err)
+		err = put_json_groups(writer, groups, process_idx, *next_group, next_group);
+	if (!err)
+		err = put_json_names(report, process);
+	fprintf(report->out, ",\"thread_count\":%u", process->thread_cnt);
+	put_json_totals(report, totals);
+	if (!err)
+		err = put_member(report, ",", "exe", model_str(report->model, process->exe));
+	fprintf(report->out, ",\"started\":\"%s\"}",
+		utc_words(report->model, process->start_ns).text);
+	return err;
+}
+
+int record_json(struct report *report)
+{
+	const struct model *model = report->model;
+	struct span_totals *totals = span_totals_new(model, report->options);
+	struct span_groups groups;
+	struct json_writer writer;
+	uint32_t next = 0;
+	int err = span_groups_init(&groups, model, report->options, SHAPE_OF_ALL);
+
+	json_writer_init(&writer, report);
+	if (!totals)
+		err = -ENOMEM;
+	if (!err)
+		err = put_json_head(report);
+	fprintf(report->out, ",\"window_ns\":%" PRIu64 ",\"processes\":[",
+		model->window_ns > INT64_MAX ? INT64_MAX : model->window_ns);
+	for (uint32_t i = 0; i < model->processes.len && !err; i++) {
+		fputs(i ? ",\n" : "\n", report->out);
+		err = put_json_process(&writer, &groups, i, &totals[i], &next);
+	}
+	fputs("]", report->out);
+	if (!err)
+		err = put_json_tail(report);
+	json_writer_release(&writer);
+	span_groups_release(&groups);
+	free(totals);
+	return err;
+}
