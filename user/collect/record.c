@@ -300,6 +300,12 @@ static int record(struct recording *recording, struct err *err)
 	code = capture_read_tasks(recording->capture, on_first_look, recording, err);
 	if (code)
 		return code;
+	code = snapshot_take(recording->capture, &recording->snapshot, err);
+	if (code)
+		return code;
+	/* Threads block mostly where they are blocked now. */
+	spaces_teach_snapshot(&recording->spaces, &recording->snapshot);
+	snapshot_release(&recording->snapshot);
 	wall_ns = clock_wall_ns();
 	boot_ns = clock_boot_ns();
 	code = recorder_start(recording->recorder, &book->start_ns, err);

@@ -8,6 +8,7 @@ void spaces_init(struct spaces *spaces, struct recorder *recorder)
 	spaces->recorder = recorder;
 	vec_init(&spaces->list, sizeof(struct target), SPACE_MAX);
 	table_init(&spaces->by_signature, SPACE_MAX);
+	table_init(&spaces->by_tgid, 1u << 20);
 }
 
 void spaces_release(struct spaces *spaces)
@@ -16,6 +17,7 @@ void spaces_release(struct spaces *spaces)
 		target_release(vec_at(&spaces->list, i));
 	vec_release(&spaces->list);
 	table_release(&spaces->by_signature);
+	table_release(&spaces->by_tgid);
 }
 
 /* Equal for processes in which every pc means the same code. */
@@ -58,6 +60,7 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 		if (table_put(&spaces->by_signature, signature, idx))
 			goto forget;
 	}
+	table_put(&spaces->by_tgid, tgid, idx + 1);
 	recorder_put_space(spaces->recorder, tgid, idx + 1, exec_pages);
 	return idx + 1;
 forget:
@@ -85,6 +88,26 @@ void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *wal
 			break;
 		recorder_put_rule(spaces->recorder, number, walk->pc[i], walk->exact[i], rule);
 	}
+}
+
+void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapshot)
+{
+	struct table taught; /* stacks, by index: threads share them */
+	uint32_t number, one;
+
+	table_init(&taught, 1u << 20);
+	for (uint32_t i = 0; i < snapshot->entries.len; i++) {
+		const struct entry *entry = vec_at(&snapshot->entries, i);
+		const struct target *target = vec_at(&snapshot->targets, entry->target);
+
+		if (entry->stack == STACKSET_NONE || table_find(&taught, entry->stack, &one) ||
+		    !table_find(&spaces->by_tgid, target->tgid, &number))
+			continue;
+		table_put(&taught, entry->stack, 1);
+		stackset_walk(&snapshot->stacks, entry->stack, &spaces->walk);
+		spaces_teach(spaces, number, &spaces->walk, 0);
+	}
+	table_release(&taught);
 }
 
 const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss)

@@ -12,6 +12,7 @@
 #include "base/table.h"
 #include "base/vec.h"
 #include "capture/recorder.h"
+#include "collect/snapshot.h"
 #include "collect/stackset.h"
 #include "collect/target.h"
 
@@ -19,6 +20,7 @@ struct spaces {
 	struct recorder *recorder; /* borrowed */
 	struct vec list;	   /* struct target; number n is at index n - 1 */
 	struct table by_signature; /* hash of the code mappings -> index */
+	struct table by_tgid;	   /* -> number */
 	struct walk walk;
 	struct stack_memory memory;
 };
@@ -32,6 +34,9 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 
 /* Teaches the kernel the rules of the frames of @walk from @from on. */
 void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from);
+
+/* Teaches the kernel every stack that @snapshot saw. */
+void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapshot);
 
 /* Finishes the walk of @miss and teaches the kernel what it lacked. Returns the walk, valid until
  * the next call, or NULL when the space is not known. */

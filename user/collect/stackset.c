@@ -72,6 +72,22 @@ full:
 	return STACKSET_NONE;
 }
 
+void stackset_walk(const struct stackset *set, uint32_t idx, struct walk *ret)
+{
+	const struct model_stack *stack = vec_at(&set->stacks, idx);
+
+	ret->pc_cnt = stack->loc_cnt;
+	ret->quality = stack->quality;
+	ret->end = stack->end;
+	ret->guessed_idx = stack->guessed_idx;
+	for (uint32_t i = 0; i < stack->loc_cnt; i++) {
+		uint64_t packed = *(uint64_t *)vec_at(&set->pcs, stack->first_loc + i);
+
+		ret->pc[i] = packed & ~PC_EXACT;
+		ret->exact[i] = packed & PC_EXACT;
+	}
+}
+
 uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct model *model,
 			   uint32_t process)
 {

@@ -26,6 +26,9 @@ void stackset_release(struct stackset *set);
  * processes apart), or STACKSET_NONE when the maximum is reached. */
 uint32_t stackset_add(struct stackset *set, uint64_t space, const struct walk *walk);
 
+/* Fills @ret with the walk that found the stack of user code at @idx. */
+void stackset_walk(const struct stackset *set, uint32_t idx, struct walk *ret);
+
 /* Adds the stack at @idx to @model as one of @process (MODEL_NONE: kernel code).
  * Returns its index there, or MODEL_NONE (counted in the model's losses). */
 uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct model *model,
