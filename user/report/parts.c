@@ -154,7 +154,7 @@ static int put_kernel_stack(struct report *report, uint32_t kstack, const struct
 	return err;
 }
 
-int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, bool raced,
+int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, const char *why_none,
 	       const struct frame_form *form)
 {
 	const struct frames *frames = &report->frames;
@@ -169,7 +169,7 @@ int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, bool race
 	if (err)
 		return err;
 	if (!frames->quality)
-		put_mark(report, form, raced ? "no stack: ran all the time" : "no user stack", "");
+		put_mark(report, form, why_none, "");
 	first = form->all ? 0 : frames->user_first;
 	end = form->all ? frames->refs.len : frames->user_end;
 	for (uint32_t i = first; i < end && !err; i++) {

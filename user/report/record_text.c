@@ -103,8 +103,8 @@ static void put_hist(const struct report *report, const struct span_groups *grou
 		int width = snprintf(NULL, 0, "%" PRIu64, most);
 		int bar = (int)((double)merged[i] / (double)most * HIST_BAR_MAX + 0.5);
 
-		fprintf(report->out, "  %-14s  %*" PRIu64 " %.*s\n", label.text, width, merged[i],
-			merged[i] && !bar ? 1 : bar, "####################");
+		fprintf(report->out, "  %-14s  %*" PRIu64 "%s%.*s\n", label.text, width, merged[i],
+			merged[i] ? " " : "", merged[i] && !bar ? 1 : bar, "####################");
 	}
 }
 
@@ -125,7 +125,7 @@ static int put_waker(struct report *report, const struct span_group *group,
 		fputs("\" ", report->out);
 	}
 	fputs("in\n", report->out);
-	err = put_stacks(report, group->waker_stack, MODEL_NONE, false, form);
+	err = put_stacks(report, group->waker_stack, MODEL_NONE, "no user stack", form);
 	fputs("  blocked in\n", report->out);
 	return err;
 }
@@ -145,7 +145,9 @@ static int put_group(struct report *report, struct span_groups *groups,
 	if (report->options->by == REPORT_BY_WAKER)
 		err = put_waker(report, group, &form);
 	if (!err)
-		err = put_stacks(report, group->stack, MODEL_NONE, false, &form);
+		err = put_stacks(report, group->stack, MODEL_NONE,
+				 group->kind == SPAN_ON_CPU ? "no stack: not sampled" : "no stack",
+				 &form);
 	if (!err)
 		err = span_group_members(groups, group, &members);
 	return err ? err : put_roster(report, &members, false);
@@ -205,7 +207,7 @@ static void put_totals(const struct report *report, const struct model_process *
 	const char *separator = ":";
 
 	if (totals->idle_ns)
-		fprintf(report->out, "\n%s blocked in idle waits not shown\n",
+		fprintf(report->out, "\n%s in idle waits not shown\n",
 			span_duration_words(totals->idle_ns).text);
 	fprintf(report->out, "\n%u thread%s x %s", process->thread_cnt,
 		process->thread_cnt == 1 ? "" : "s",

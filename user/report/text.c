@@ -43,7 +43,8 @@ static int put_group(struct report *report, const struct groups *groups, const s
 	int err = put_group_line(report, group, &members);
 
 	if (!err)
-		err = put_stacks(report, group->stack, group->kstack, group->raced, &form);
+		err = put_stacks(report, group->stack, group->kstack, why_no_stack(group->raced),
+				 &form);
 	if (!err)
 		err = put_object_list(report, &members);
 	if (err)

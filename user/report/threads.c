@@ -44,7 +44,7 @@ static int put_thread(struct report *report, const struct model_thread *thread)
 	int err;
 
 	put_thread_line(report, thread);
-	err = put_stacks(report, thread->stack, thread->kstack, thread->raced, &form);
+	err = put_stacks(report, thread->stack, thread->kstack, why_no_stack(thread->raced), &form);
 	fprintf(report->out, "%s %s; ran ",
 		is_main ? "main thread, started" : "created before loiter attached,",
 		clock_words(report->model, thread->start_ns).text);
