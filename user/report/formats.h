@@ -75,9 +75,15 @@ struct frame_form {
 	bool full_paths;
 };
 
-/* Prints kernel stack @kstack and user stack @stack, with what is wrong with them. Leaves the user
- * stack loaded. Returns 0 or -ENOMEM. */
-int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, bool raced,
+/* Prints kernel stack @kstack and user stack @stack, with what is wrong with them; @why_none when
+ * there is no user stack. Leaves the user stack loaded. Returns 0 or -ENOMEM. */
+int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, const char *why_none,
 	       const struct frame_form *form);
+
+/* Returns why a thread of a snapshot has no user stack. */
+static inline const char *why_no_stack(bool raced)
+{
+	return raced ? "no stack: ran all the time" : "no user stack";
+}
 
 #endif
