@@ -72,7 +72,7 @@ $(B)/tests/unit/%.o: tests/unit/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/tests/unit/test_report_pprof.o: $(PROTO_HDR)
+$(UNIT_HELP_OBJ) $(B)/tests/unit/test_report_pprof.o: $(PROTO_HDR)
 
 $(B)/tests/bpf/%.o: tests/bpf/%.c
 	$(call say,CC,$<)

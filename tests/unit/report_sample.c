@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pprof_text.h"
 #include "unit.h"
 
 #define LIBC "/usr/lib/x86_64-linux-gnu/libc.so.6"
@@ -40,15 +41,35 @@ uint32_t sample_process(struct model *model, uint32_t tgid, const char *comm, ui
 }
 
 /* Gives each module an address of its own. */
-static uint64_t sample_pc(const struct sample_frame *frame)
+static uint64_t module_base(const char *module)
 {
 	uint64_t base = 0x7f0000000000;
 
+	for (const char *at = module; *at; at++)
+		base += (unsigned char)*at * 0x1000ull;
+	return base;
+}
+
+static uint64_t sample_pc(const struct sample_frame *frame)
+{
 	if (!frame->module || !strcmp(frame->module, KERNEL))
 		return frame->module_off;
-	for (const char *at = frame->module; *at; at++)
-		base += (unsigned char)*at * 0x1000ull;
-	return base + frame->module_off;
+	return module_base(frame->module) + frame->module_off;
+}
+
+void sample_mapping(struct model *model, uint32_t process, const char *module, uint64_t bytes,
+		    const char *build_id)
+{
+	struct model_mapping *mapping = vec_push(&model->mappings);
+
+	if (!mapping)
+		abort();
+	mapping->start_addr = module_base(module) + 0x1000;
+	mapping->end_addr = mapping->start_addr + bytes;
+	mapping->file_off = 0x1000;
+	mapping->process = process;
+	mapping->path = strpool_add(&model->strings, module);
+	mapping->build_id = strpool_add(&model->strings, build_id);
 }
 
 static struct model_frame sample_model_frame(struct model *model, const struct sample_frame *frame,
@@ -268,6 +289,8 @@ static void add_server(struct model *model)
 	uint32_t stack;
 
 	model_process(model, process)->exe = strpool_add(&model->strings, SERVER);
+	sample_mapping(model, process, LIBC, 0x156000, "93ac61ec5a8eb1396f9fbd350e3169a558528a40");
+	sample_mapping(model, process, SERVER, 0x3000, "5e12fe1");
 	add_workers(model, process);
 	add_connections(model, process);
 
@@ -458,6 +481,7 @@ static void add_odd(struct model *model)
 	uint32_t stack;
 
 	model_process(model, process)->exe = strpool_add(&model->strings, ODD);
+	sample_mapping(model, process, ODD, 0x9000, NULL);
 	add_stackless(model, process);
 	add_incomplete(model, process);
 	add_named(model, process);
@@ -499,6 +523,13 @@ char *sample_render(const struct model *model, const struct report_options *opti
 	assert_int_equal(report_dump(model, options, out), 0);
 	assert_false(ferror(out));
 	assert_int_equal(fclose(out), 0);
+	if (options->format == REPORT_PPROF) {
+		char *profile = text;
+
+		text = pprof_text(profile, len);
+		free(profile);
+		return text;
+	}
 	assert_int_equal(strlen(text), len);
 	return text;
 }

@@ -45,6 +45,10 @@ uint32_t sample_bad_stack(struct model *model, uint32_t process, const struct sa
 			  uint32_t cnt, enum stack_quality quality, enum stack_end end,
 			  uint16_t guessed_idx);
 
+/* Maps @bytes of @module, from its second page on, into @process. */
+void sample_mapping(struct model *model, uint32_t process, const char *module, uint64_t bytes,
+		    const char *build_id);
+
 /* Adds a blocked thread that ran once; valid until the next one is added. */
 struct model_thread *sample_thread(struct model *model, uint32_t process, uint32_t tid,
 				   uint32_t stack, enum wait_kind wait, uint64_t age_ns);
@@ -52,7 +56,7 @@ struct model_thread *sample_thread(struct model *model, uint32_t process, uint32
 /* Sets up @model, uninitialised, with the whole sample, sorted. */
 void sample_fill(struct model *model);
 
-/* Returns the report of @model as text, which the caller frees. */
+/* Returns the report of @model as text, which the caller frees; a profile as pprof_text has it. */
 char *sample_render(const struct model *model, const struct report_options *options);
 
 #endif

@@ -40,6 +40,8 @@ static const struct golden_case {
 	{ "report_kernel.folded", { .format = REPORT_FOLDED, .kernel = true } },
 	{ "report.json", { .format = REPORT_JSON } },
 	{ "report_kernel.json", { .format = REPORT_JSON, .kernel = true } },
+	{ "report_pprof.txt", { .format = REPORT_PPROF } },
+	{ "report_pprof_kernel.txt", { .format = REPORT_PPROF, .kernel = true } },
 };
 
 static void test_golden(void **state)

@@ -33,6 +33,7 @@ int report_threads(struct report *report);
 int report_go(struct report *report);
 int report_folded(struct report *report);
 int report_json(struct report *report);
+int report_pprof(struct report *report); /* a recording too */
 
 /* Likewise of a recording. */
 int record_text(struct report *report);

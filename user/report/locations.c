@@ -57,10 +57,15 @@ int64_t locations_text(struct locations *locations, uint32_t text)
 static uint64_t put_function(struct locations *locations, const struct frame_ref *ref)
 {
 	int64_t file = locations_text(locations, ref->frame ? ref->frame->file : 0);
+	int64_t name, full;
 
 	buf_clear(&locations->line);
 	frame_put_name(&locations->line, locations->model, ref, false);
-	return profile_function(locations->profile, put_line(locations), file);
+	full = put_line(locations);
+	buf_clear(&locations->line);
+	frame_put_bare_name(&locations->line, locations->model, ref, false);
+	name = put_line(locations);
+	return profile_function(locations->profile, name, full, file);
 }
 
 /* -- mappings -- */
@@ -243,12 +248,13 @@ uint64_t locations_mark(struct locations *locations, enum location_mark mark)
 	};
 	Pprof__Location location = PPROF__LOCATION__INIT;
 	Pprof__Line line = PPROF__LINE__INIT, *lines[] = { &line };
+	int64_t name;
 
 	location.id = first_id(locations, IDS_MARKS) + mark;
 	if (locations->sent[location.id])
 		return location.id;
-	line.function_id = profile_function(locations->profile,
-					    profile_text(locations->profile, names[mark]), 0);
+	name = profile_text(locations->profile, names[mark]);
+	line.function_id = profile_function(locations->profile, name, name, 0);
 	location.n_line = 1;
 	location.line = lines;
 	put_location(locations, &location);

@@ -85,12 +85,21 @@ int64_t profile_text(struct profile *profile, const char *text)
 	return id;
 }
 
-uint64_t profile_function(struct profile *profile, int64_t name, int64_t file)
+/* Returns the system name of the function @full, which is shown as @name. pprof takes one that
+ * equals the name for a C++ name, and cuts it at every '<' and '(': of Rust's <u8 as Show>::show it
+ * leaves ::show. */
+static int64_t system_name(const struct profile *profile, int64_t name, int64_t full)
+{
+	return name == full && strpbrk(strpool_get(&profile->texts, (uint32_t)name), "<(") ? 0
+											   : full;
+}
+
+uint64_t profile_function(struct profile *profile, int64_t name, int64_t full, int64_t file)
 {
 	Pprof__Function function = PPROF__FUNCTION__INIT, *functions[] = { &function };
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	/* Both are 32 bits wide: no two pairs have one key. */
-	uint64_t key = (uint64_t)name << 32 | (uint64_t)file;
+	uint64_t key = (uint64_t)full << 32 | (uint64_t)file;
 	uint32_t id = 0;
 
 	if (table_find(&profile->functions, key, &id))
@@ -99,7 +108,8 @@ uint64_t profile_function(struct profile *profile, int64_t name, int64_t file)
 	if (!profile->err)
 		profile->err = table_put(&profile->functions, key, id);
 	function.id = id;
-	function.name = function.system_name = name;
+	function.name = name;
+	function.system_name = system_name(profile, name, full);
 	function.filename = file;
 	piece.n_function = 1;
 	piece.function = functions;

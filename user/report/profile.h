@@ -41,8 +41,9 @@ int profile_end(struct profile *profile);
 /* Returns the number of @text. */
 int64_t profile_text(struct profile *profile, const char *text);
 
-/* Returns the id of the function @name of the file @file, both texts' numbers. */
-uint64_t profile_function(struct profile *profile, int64_t name, int64_t file);
+/* Returns the id of the function @full, which is shown as @name, of the file @file: all of them the
+ * numbers of texts. */
+uint64_t profile_function(struct profile *profile, int64_t name, int64_t full, int64_t file);
 
 /* Writes @piece: any part of a profile that has not been written yet. */
 void profile_put(struct profile *profile, const Pprof__Profile *piece);

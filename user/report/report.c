@@ -20,6 +20,7 @@ static const struct {
 	[REPORT_GO] = { "go", report_go, NULL },
 	[REPORT_FOLDED] = { "folded", report_folded, record_folded },
 	[REPORT_JSON] = { "json", report_json, record_json },
+	[REPORT_PPROF] = { "pprof", report_pprof, report_pprof },
 };
 
 static const char *const by_names[REPORT_BY_CNT] = {

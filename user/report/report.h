@@ -19,6 +19,7 @@ enum report_format {
 	REPORT_GO,	/* strictly as Go's debug=2 */
 	REPORT_FOLDED,	/* for flamegraph.pl */
 	REPORT_JSON,
+	REPORT_PPROF, /* profile.proto, gzip'd: for 'go tool pprof' */
 	REPORT_FORMAT_CNT,
 };
 
