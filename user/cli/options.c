@@ -13,6 +13,10 @@
 #include "base/num.h"
 
 #define TARGET_MAX 4096
+#define FREQ_MAX_HZ 10000
+#define DURATION_DEFAULT_NS (10 * 1000000000ULL)
+#define FREQ_DEFAULT_HZ 99
+#define TOP_DEFAULT 20
 #define DURATION_MAX_NS (365 * 86400 * 1000000000ULL)
 
 enum long_option {
@@ -20,6 +24,11 @@ enum long_option {
 	OPT_MIN_BLOCK,
 	OPT_NO_IDLE,
 	OPT_COLOR,
+	OPT_BY,
+	OPT_ON_CPU,
+	OPT_TOP,
+	OPT_FREQ,
+	OPT_VERIFY,
 };
 
 static const struct {
@@ -32,8 +41,25 @@ static const struct {
 	{ OPTIONS_TARGET, { "all", 'a', NULL, 0, "every process of the machine", 1 } },
 	{ OPTIONS_TARGET, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
 	{ OPTIONS_REPORT,
-	  { "format", 'f', "FORMAT", 0, "text (default), threads, go, folded, json", 3 } },
-	{ OPTIONS_REPORT,
+	  { "format", 'f', "FORMAT", 0,
+	    "text (default), folded, json, pprof; of a dump threads and go too", 3 } },
+	{ OPTIONS_RECORD,
+	  { "duration", 'd', "TIME", 0, "record for TIME: 30s, 5m (default 10s); 0: until Ctrl-C",
+	    2 } },
+	{ OPTIONS_RECORD,
+	  { "freq", OPT_FREQ, "HZ", 0, "sample threads on CPUs HZ times a second (default 99)",
+	    2 } },
+	{ OPTIONS_RECORD,
+	  { "min-block", OPT_MIN_BLOCK, "TIME", 0, "leave out single blocks shorter than TIME",
+	    2 } },
+	{ OPTIONS_RECORD, { "verify", OPT_VERIFY, "N", OPTION_HIDDEN, NULL, 2 } },
+	{ OPTIONS_SPANS,
+	  { "by", OPT_BY, "WHAT", 0, "blocked (default), run-queue, waker, on-cpu, wall", 3 } },
+	{ OPTIONS_SPANS, { "on-cpu", OPT_ON_CPU, NULL, 0, "as --by on-cpu", 3 } },
+	{ OPTIONS_SPANS, { "by-thread", 't', NULL, 0, "do not group threads", 3 } },
+	{ OPTIONS_SPANS,
+	  { "top", OPT_TOP, "N", 0, "N stacks a process (text; default 20); 0: all", 3 } },
+	{ OPTIONS_AGE,
 	  { "min-block", OPT_MIN_BLOCK, "TIME", 0,
 	    "only threads that have not run for TIME (10ms, 30s, 5m)", 3 } },
 	{ OPTIONS_REPORT,
@@ -77,6 +103,12 @@ static void set_color(struct argp_state *state, struct options *options, const c
 		argp_error(state, "'%s' is not a way to colour: auto, always or never", when);
 }
 
+static void set_time(struct argp_state *state, const char *text, uint64_t *ret_ns)
+{
+	if (parse_duration_ns(text, 0, DURATION_MAX_NS, ret_ns))
+		argp_error(state, "'%s' is not a time: it takes one such as 10ms, 30s, 5m", text);
+}
+
 static void set_argument(struct argp_state *state, struct options *options,
 			 const struct command *command, char *arg)
 {
@@ -90,6 +122,35 @@ static void set_argument(struct argp_state *state, struct options *options,
 		argp_error(state, "unexpected '%s'", arg);
 }
 
+const char *format_names(bool recording, char *text)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < REPORT_FORMAT_CNT; i++)
+		if (report_format_fits((enum report_format)i, recording))
+			len += (size_t)snprintf(text + len, FORMAT_NAMES_BYTES - len, "%s%s",
+						len ? ", " : "",
+						report_format_name((enum report_format)i));
+	return text;
+}
+
+/* The formats of all that @command prints. */
+static void set_format(struct argp_state *state, struct options *options,
+		       const struct command *command, const char *name)
+{
+	bool recording = command->groups & OPTIONS_SPANS;
+	bool snapshot = command->groups & OPTIONS_AGE;
+	enum report_format *format = &options->report.format;
+	char names[FORMAT_NAMES_BYTES];
+
+	/* Every format is one of snapshots. */
+	if (report_format_parse(name, format))
+		argp_error(state, "'%s' is not a format: %s", name, format_names(!snapshot, names));
+	if (recording && !snapshot && !report_format_fits(*format, true))
+		argp_error(state, "'%s' is not a format of a recording: %s", name,
+			   format_names(true, names));
+}
+
 static void check_complete(struct argp_state *state, const struct options *options,
 			   const struct command *command)
 {
@@ -99,6 +160,10 @@ static void check_complete(struct argp_state *state, const struct options *optio
 		argp_error(state, "no capture file named");
 	if (command->groups & OPTIONS_TARGET && !named && !options->all)
 		argp_error(state, "no process named: use -p PID, -n NAME or -a");
+	if (options->report.format == REPORT_PPROF && isatty(STDOUT_FILENO) &&
+	    (!options->output_path || !strcmp(options->output_path, "-")))
+		argp_error(state, "pprof is binary, and standard output is a terminal: "
+				  "use -o FILE");
 	if (named && options->all)
 		argp_error(state, "-a takes every process: leave out -p and -n");
 }
@@ -107,6 +172,50 @@ struct parse {
 	const struct command *command;
 	struct options *options;
 };
+
+/* The options of recordings, of which a replay must not ask for any of a snapshot. */
+static error_t parse_recording(int key, const char *arg, struct argp_state *state,
+			       struct options *options)
+{
+	struct report_options *report = &options->report;
+
+	switch (key) {
+	case 'd':
+		set_time(state, arg, &options->duration_ns);
+		return 0;
+	case OPT_FREQ:
+		if (parse_u32(arg, 1, FREQ_MAX_HZ, &options->sample_hz))
+			argp_error(state, "'%s' is not a frequency: 1 to %d, in Hz", arg,
+				   FREQ_MAX_HZ);
+		return 0;
+	case OPT_VERIFY:
+		if (parse_u32(arg, 1, UINT32_MAX, &options->verify_every))
+			argp_error(state, "'%s' is not a number of stacks", arg);
+		return 0;
+	case OPT_BY:
+		if (report_by_parse(arg, &report->by))
+			argp_error(state,
+				   "'%s' is nothing to report by: blocked, run-queue, waker, "
+				   "on-cpu, wall",
+				   arg);
+		options->recording_option = "--by";
+		return 0;
+	case OPT_ON_CPU:
+		report->by = REPORT_BY_ON_CPU;
+		options->recording_option = "--on-cpu";
+		return 0;
+	case 't':
+		report->by_thread = true;
+		options->recording_option = "--by-thread";
+		return 0;
+	case OPT_TOP:
+		if (parse_u32(arg, 0, UINT32_MAX, &report->top))
+			argp_error(state, "'%s' is not a number of stacks", arg);
+		options->recording_option = "--top";
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
@@ -129,9 +238,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		report->kernel = true;
 		break;
 	case 'f':
-		if (report_format_parse(arg, &report->format))
-			argp_error(state, "'%s' is not a format: text, threads, go, folded, json",
-				   arg);
+		set_format(state, options, parse->command, arg);
 		break;
 	case 'v':
 		report->verbose = true;
@@ -150,9 +257,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		report->no_idle = true;
 		break;
 	case OPT_MIN_BLOCK:
-		if (parse_duration_ns(arg, 0, DURATION_MAX_NS, &report->min_block_ns))
-			argp_error(state, "'%s' is not a time: it takes one such as 10ms, 30s, 5m",
-				   arg);
+		set_time(state, arg, &report->min_block_ns);
+		options->snapshot_option = "--min-block";
 		break;
 	case OPT_COLOR:
 		set_color(state, options, arg);
@@ -164,7 +270,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		check_complete(state, options, parse->command);
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_recording(key, arg, state, options);
 	}
 	return 0;
 }
@@ -183,7 +289,11 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 	for (size_t i = 0; i < TABLE_CNT; i++)
 		if (table[i].group & command->groups)
 			taken[cnt++] = table[i].option;
-	*ret = (struct options){ .report = { .color = isatty(STDOUT_FILENO) } };
+	*ret = (struct options){
+		.report = { .color = isatty(STDOUT_FILENO), .top = TOP_DEFAULT },
+		.duration_ns = DURATION_DEFAULT_NS,
+		.sample_hz = FREQ_DEFAULT_HZ,
+	};
 	vec_init(&ret->tgids, sizeof(pid_t), TARGET_MAX);
 	vec_init(&ret->names, sizeof(char *), TARGET_MAX);
 	argp_err_exit_status = 2;

@@ -4,6 +4,7 @@
 #define CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/vec.h"
 #include "report/report.h"
@@ -13,7 +14,10 @@ enum option_group {
 	OPTIONS_TARGET = 1 << 0, /* which processes */
 	OPTIONS_REPORT = 1 << 1, /* how to print */
 	OPTIONS_SAVE = 1 << 2,
-	OPTIONS_FILE = 1 << 3, /* a capture file as the argument */
+	OPTIONS_FILE = 1 << 3,	 /* a capture file as the argument */
+	OPTIONS_AGE = 1 << 4,	 /* which threads of a snapshot */
+	OPTIONS_SPANS = 1 << 5,	 /* how to print a recording */
+	OPTIONS_RECORD = 1 << 6, /* how to record */
 };
 
 struct options {
@@ -21,9 +25,14 @@ struct options {
 	struct vec names; /* const char *: the -n, of argv */
 	bool all;
 	struct report_options report;
-	const char *output_path; /* NULL: standard output */
-	const char *save_path;	 /* NULL: none */
-	const char *file;	 /* the argument */
+	const char *output_path;      /* NULL: standard output */
+	const char *save_path;	      /* NULL: none */
+	const char *file;	      /* the argument */
+	const char *snapshot_option;  /* one that was given and only snapshots know; NULL */
+	const char *recording_option; /* likewise of recordings */
+	uint64_t duration_ns;	      /* of a recording; 0: until stopped */
+	uint32_t sample_hz;	      /* of a recording */
+	uint32_t verify_every;	      /* of a recording: one of so many stacks; 0: none */
 	bool quiet;
 };
 
@@ -37,7 +46,13 @@ struct command {
 	int (*run)(const struct options *options); /* returns the exit status */
 };
 
-extern const struct command command_dump, command_replay, command_check;
+extern const struct command command_dump, command_record, command_replay, command_check;
+
+#define FORMAT_NAMES_BYTES 128
+
+/* Writes "text, folded, json": the formats of recordings, or of snapshots, to @text, which has
+ * FORMAT_NAMES_BYTES. Returns @text. */
+const char *format_names(bool recording, char *text);
 
 /* Parses the words behind the command's name. On a usage error it prints one message and exits with
  * status 2; --help prints the help and exits with 0. */

@@ -9,12 +9,13 @@
 #include "cli/say.h"
 #include "model/codec.h"
 
-/* Formats that other programs read line by line have no place for losses. */
+/* Formats that other programs read have no place for losses, or a hidden one. */
 static void note_losses(const struct model *model, const struct options *options)
 {
 	enum report_format format = options->report.format;
 
-	if (options->quiet || (format != REPORT_FOLDED && format != REPORT_GO))
+	if (options->quiet ||
+	    (format != REPORT_FOLDED && format != REPORT_GO && format != REPORT_PPROF))
 		return;
 	for (int i = 0; i < LOSS_CNT; i++)
 		if (model->losses[i])
@@ -51,7 +52,8 @@ failed:
 	return STATUS_FAILED;
 }
 
-int output_capture(const struct model *model, const char *path)
+/* Returns an exit status; errors are printed. */
+static int output_capture(const struct model *model, const char *path)
 {
 	struct capfile_writer writer;
 	struct outfile out;
@@ -76,4 +78,11 @@ int output_capture(const struct model *model, const char *path)
 	if (code)
 		say_error("%s", err.msg);
 	return code ? STATUS_FAILED : STATUS_DONE;
+}
+
+int output_model(const struct model *model, const struct options *options)
+{
+	int status = options->save_path ? output_capture(model, options->save_path) : STATUS_DONE;
+
+	return status ? status : output_report(model, options);
 }

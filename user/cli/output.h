@@ -9,7 +9,7 @@
 /* Writes the report of @model as @options say. Returns an exit status; errors are printed. */
 int output_report(const struct model *model, const struct options *options);
 
-/* Writes the capture of @model to @path. Returns an exit status; errors are printed. */
-int output_capture(const struct model *model, const char *path);
+/* As output_report, after writing the capture that @options ask for. */
+int output_model(const struct model *model, const struct options *options);
 
 #endif

@@ -5,6 +5,28 @@
 #include "cli/say.h"
 #include "model/codec.h"
 
+/* What the options ask for must fit what was captured. Prints what does not. */
+static int check_options(const struct model *model, const struct options *options)
+{
+	bool recording = model->window_ns > 0;
+	const char *misfit = recording ? options->snapshot_option : options->recording_option;
+	char names[FORMAT_NAMES_BYTES];
+
+	if (misfit) {
+		say_error("'%s' is a %s: %s does not apply to it", options->file,
+			  recording ? "recording" : "dump", misfit);
+		return STATUS_USAGE;
+	}
+	if (!report_format_fits(options->report.format, recording)) {
+		say_error("'%s' is a %s: it has no format '%s', but %s", options->file,
+			  recording ? "recording" : "dump",
+			  report_format_name(options->report.format),
+			  format_names(recording, names));
+		return STATUS_USAGE;
+	}
+	return STATUS_DONE;
+}
+
 static int run_replay(const struct options *options)
 {
 	struct capfile_reader reader;
@@ -17,6 +39,8 @@ static int run_replay(const struct options *options)
 	    model_decode(&model, &reader, &err))
 		say_error("%s", err.msg);
 	else
+		status = check_options(&model, options);
+	if (!status)
 		status = output_report(&model, options);
 	capfile_reader_close(&reader);
 	model_release(&model);
@@ -29,6 +53,6 @@ const struct command command_replay = {
 	.summary = "any report again, from what a command saved with --save",
 	.doc = "Prints a report of a capture: the same bytes as when it was taken, on any machine, "
 	       "without root, after the process is gone.",
-	.groups = OPTIONS_REPORT | OPTIONS_FILE,
+	.groups = OPTIONS_REPORT | OPTIONS_AGE | OPTIONS_SPANS | OPTIONS_FILE,
 	.run = run_replay,
 };

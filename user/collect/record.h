@@ -21,6 +21,9 @@ struct record_options {
 	uint64_t duration_ns; /* 0: until stopped */
 	uint32_t sample_hz;   /* of the CPU clock; 0: none */
 	uint64_t min_block_ns;
+	bool wakers;	       /* who woke them, by stack */
+	bool kernel;	       /* kernel frames of those on a CPU */
+	uint32_t verify_every; /* one of so many stacks is walked again from a copy; 0: none */
 	const volatile sig_atomic_t *stop; /* set by a signal handler: end now and report */
 };
 

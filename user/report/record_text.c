@@ -137,6 +137,7 @@ static int put_group(struct report *report, struct span_groups *groups,
 				   .call = "",
 				   .all = report->options->verbose,
 				   .full_paths = report->options->verbose };
+	bool unsampled = group->kind == SPAN_ON_CPU && !group->cnt;
 	struct members members;
 	int err = 0;
 
@@ -146,8 +147,7 @@ static int put_group(struct report *report, struct span_groups *groups,
 		err = put_waker(report, group, &form);
 	if (!err)
 		err = put_stacks(report, group->stack, MODEL_NONE,
-				 group->kind == SPAN_ON_CPU ? "no stack: not sampled" : "no stack",
-				 &form);
+				 unsampled ? "no stack: not sampled" : "no stack", &form);
 	if (!err)
 		err = span_group_members(groups, group, &members);
 	return err ? err : put_roster(report, &members, false);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* loiter record: where the targets' threads spend their time, over a while. */
+#include <signal.h>
+#include <string.h>
+
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+#include "cli/targets.h"
+#include "collect/record.h"
+
+static const int ending_signals[] = { SIGINT, SIGTERM };
+#define ENDING_CNT (sizeof(ending_signals) / sizeof(ending_signals[0]))
+
+static volatile sig_atomic_t stop;
+
+/* The first one ends the recording, which is then reported; the second one ends loiter. */
+static void on_signal(int number)
+{
+	if (stop) {
+		signal(number, SIG_DFL);
+		raise(number);
+	}
+	stop = 1;
+}
+
+/* Takes the signals that are not ignored, as they are for what runs in the background. */
+static void take_signals(struct sigaction *old)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < ENDING_CNT; i++) {
+		sigaction(ending_signals[i], NULL, &old[i]);
+		if (old[i].sa_handler != SIG_IGN)
+			sigaction(ending_signals[i], &action, NULL);
+	}
+}
+
+static void give_signals_back(const struct sigaction *old)
+{
+	for (size_t i = 0; i < ENDING_CNT; i++)
+		sigaction(ending_signals[i], &old[i], NULL);
+}
+
+/* What is saved can be asked for anything later. */
+static bool needs(const struct options *options, enum report_by by)
+{
+	return options->save_path || options->report.by == by;
+}
+
+static int record(const struct options *options, const struct vec *tgids, struct model *model,
+		  struct err *err)
+{
+	bool clock = needs(options, REPORT_BY_ON_CPU) || needs(options, REPORT_BY_WALL);
+	struct record_options record_options = {
+		.tgids = tgids->data,
+		.tgid_cnt = tgids->len,
+		.duration_ns = options->duration_ns,
+		.sample_hz = clock ? options->sample_hz : 0,
+		.min_block_ns = options->report.min_block_ns,
+		.wakers = needs(options, REPORT_BY_WAKER),
+		.kernel = options->report.kernel,
+		.verify_every = options->verify_every,
+		.stop = &stop,
+	};
+	struct sigaction old[ENDING_CNT];
+	struct progress progress = { 0 };
+	int code;
+
+	take_signals(old);
+	if (!options->quiet)
+		progress_start(&progress, options->duration_ns, &stop);
+	code = record_take(&record_options, model, err);
+	progress_stop(&progress);
+	give_signals_back(old);
+	return code;
+}
+
+static int run_record(const struct options *options)
+{
+	struct model model;
+	struct vec tgids;
+	struct err err = { "" };
+	int status;
+
+	model_init(&model);
+	if (targets_find(options, &tgids, &err) || targets_drop_power(true, &err) ||
+	    record(options, &tgids, &model, &err)) {
+		say_error("%s", err.msg);
+		status = STATUS_FAILED;
+	} else {
+		status = output_model(&model, options);
+	}
+	vec_release(&tgids);
+	model_release(&model);
+	return status;
+}
+
+const struct command command_record = {
+	.name = "record",
+	.args = "",
+	.summary = "where the threads of a process spend their time, over a while, by stack",
+	.doc = "Records the threads of the processes named, without stopping them, and prints where "
+	       "they were blocked (or what --by names), most time first. Ctrl-C and the end of the "
+	       "processes end it early; what there is by then is printed.\v"
+	       "Examples:\n"
+	       "  sudo loiter record -p 1234\n"
+	       "  sudo loiter record -p 1234 -d 1m --by waker --no-idle\n"
+	       "  sudo loiter record -p 1234 -f folded | flamegraph.pl --countname=us > offcpu.svg\n"
+	       "  sudo loiter record -n nginx -d 0 --save nginx.loiter --by wall",
+	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_SPANS | OPTIONS_RECORD | OPTIONS_SAVE,
+	.run = run_record,
+};
