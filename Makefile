@@ -35,7 +35,7 @@ WARN := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-protot
 	-Wmissing-prototypes -Wvla -Wformat=2
 INC := -Iuser -I. -isystem $(B)/skel -isystem $(B)/gen
 ALL_CFLAGS = $(STD) $(WARN) $(INC) $(SANFLAGS) $(CFLAGS)
-LIBS := -lbpf -ldw -lelf -ljansson -lprotobuf-c -liberty -lz
+LIBS := -lbpf -ldw -lelf -ljansson -lprotobuf-c -liberty -lz -pthread
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(ARCH)))
 # The loop latch that clang places by default is refused by kernels before 6.12.
 BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+
+#include "profile.pb-c.h"
 
 #include "model/codec.h"
 #include "report/report.h"
@@ -37,6 +40,7 @@ static inline void fuzz_model_init(struct model *model)
 	model->processes.max = 256;
 	model->threads.max = model->stacks.max = model->locs.max = model->frames.max = 4096;
 	model->stack_locs.max = 16384;
+	model->spans.max = model->mappings.max = 4096;
 }
 
 static inline uint64_t fuzz_stack_frames(const struct model *model, uint32_t idx)
@@ -57,6 +61,9 @@ static inline bool fuzz_is_printable(const struct model *model)
 	for (uint32_t i = 0; i < model->threads.len && cnt <= FUZZ_FRAME_MAX; i++)
 		cnt += fuzz_stack_frames(model, model_thread(model, i)->stack) +
 		       fuzz_stack_frames(model, model_thread(model, i)->kstack);
+	for (uint32_t i = 0; i < model->spans.len && cnt <= FUZZ_FRAME_MAX; i++)
+		cnt += fuzz_stack_frames(model, model_span(model, i)->stack) +
+		       fuzz_stack_frames(model, model_span(model, i)->waker_stack);
 	return cnt <= FUZZ_FRAME_MAX;
 }
 
@@ -72,18 +79,44 @@ static inline struct fuzz_text fuzz_report(const struct model *model,
 	return text;
 }
 
+/* A profile must be gzip, then a message, without anything left. */
+static inline void fuzz_profile(const struct fuzz_text *text)
+{
+	static uint8_t bytes[64u << 20];
+	z_stream gzip = { .next_in = (uint8_t *)text->bytes,
+			  .avail_in = (uInt)text->len,
+			  .next_out = bytes,
+			  .avail_out = sizeof(bytes) };
+	Pprof__Profile *profile;
+
+	require(inflateInit2(&gzip, 15 + 16) == Z_OK);
+	require(inflate(&gzip, Z_FINISH) == Z_STREAM_END && !gzip.avail_in);
+	profile = pprof__profile__unpack(NULL, gzip.total_out, bytes);
+	require(profile);
+	pprof__profile__free_unpacked(profile, NULL);
+	inflateEnd(&gzip);
+}
+
 /* The reports with all and with as little as possible; json must be JSON whatever is in it. */
 static inline void fuzz_report_all(const struct model *model)
 {
 	for (int format = 0; format < REPORT_FORMAT_CNT; format++)
 		for (int all = 0; all < 2; all++) {
 			struct report_options options = { .format = (enum report_format)format,
+							  .by = all ? REPORT_BY_WALL
+								    : REPORT_BY_WAKER,
+							  .by_thread = all,
+							  .top = all ? 0 : 3,
 							  .verbose = all,
 							  .kernel = all,
 							  .color = all,
 							  .no_idle = !all,
 							  .min_block_ns = all ? 0 : 1000 };
-			struct fuzz_text text = fuzz_report(model, &options);
+			struct fuzz_text text;
+
+			if (!report_format_fits(options.format, model->window_ns > 0))
+				continue;
+			text = fuzz_report(model, &options);
 
 			if (format == REPORT_JSON) {
 				json_t *json = json_loadb(text.bytes, text.len, 0, NULL);
@@ -91,6 +124,8 @@ static inline void fuzz_report_all(const struct model *model)
 				require(json);
 				json_decref(json);
 			}
+			if (format == REPORT_PPROF)
+				fuzz_profile(&text);
 			free(text.bytes);
 		}
 }
@@ -98,7 +133,11 @@ static inline void fuzz_report_all(const struct model *model)
 /* Encodes what was decoded: the report after decoding that again must be the same. */
 static inline void fuzz_round_trip(const struct model *model)
 {
-	const struct report_options options = { .format = REPORT_THREADS, .kernel = true };
+	const struct report_options options = {
+		.format = model->window_ns ? REPORT_JSON : REPORT_THREADS,
+		.by = REPORT_BY_WALL,
+		.kernel = true,
+	};
 	struct fuzz_text before = fuzz_report(model, &options), after, file = { 0 };
 	FILE *stream = open_memstream(&file.bytes, &file.len);
 	struct capfile_writer writer;
