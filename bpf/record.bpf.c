@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * Where threads spend their time, from the scheduler's own events: each block is added up under
- * its stack and system call when it ends, in the kernel; user space reads sums.
+ * its stack, system call and waker when it ends, in the kernel; user space reads sums.
  *
  * State is kept by thread, not by CPU, so that migration loses nothing. Only blocking switches are
  * walked: a preempted thread stands at any instruction, and its stacks never repeat.
@@ -17,6 +17,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define SPACE_MAX 16384
 #define WATCHED_WORDS 65536 /* 64 tgids each, up to PID_MAX_LIMIT */
 
+const volatile bool cfg_wakers = false;
 const volatile __u64 cfg_min_block_ns = 0;
 const volatile __u32 cfg_self_tgid = 0;
 
@@ -193,6 +194,8 @@ static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_
 	key.start_us = (__u32)(run->start_ns / 1000);
 	if (run->blocked_since_ns) {
 		key.stack_id = run->stack_id;
+		key.waker_id = run->waker_id;
+		key.waker_tid = run->waker_tid;
 		key.syscall_nr = run->syscall_nr;
 		key.syscall_op = run->syscall_op;
 	} else {
@@ -269,6 +272,8 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 		return;
 	}
 	run->since_ns = now;
+	run->waker_id = 0;
+	run->waker_tid = 0;
 	if (preempt || !bits) {
 		run->state = WIRE_RUN_QUEUED;
 		run->blocked_since_ns = 0;
@@ -332,7 +337,38 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
-static __always_inline int woken(struct task_struct *task, bool is_new)
+/* Whether the current thread does the waking, rather than an interrupt that has nothing to do with
+ * it. Interrupts run on a stack of their own, which @ctx, the event's arguments, then lies on; those
+ * that hit user code run on the thread's, which then is in no system call. */
+static __always_inline bool is_waking(struct task_struct *waker, void *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(waker);
+	__u64 stack = (__u64)waker->stack;
+	void *args = ctx;
+	__u64 addr;
+
+	/* Read back as a number: the verifier keeps pointers from being compared. */
+	if (bpf_probe_read_kernel(&addr, sizeof(addr), &args))
+		return false;
+	return addr - stack < ARCH_KERNEL_STACK_BYTES && arch_regs_syscall_nr(regs) >= 0;
+}
+
+static __always_inline void note_waker(struct wire_run *run, void *ctx)
+{
+	struct task_struct *waker = bpf_get_current_task_btf();
+
+	if (waker->flags & TASK_PF_KTHREAD) {
+		run->waker_tid = waker->pid;
+	} else if (!is_waking(waker, ctx)) {
+		run->waker_tid = WIRE_WAKER_INTERRUPT;
+	} else {
+		run->waker_tid = waker->pid;
+		if (is_watched(waker))
+			run->waker_id = current_stack(waker, WALKER_WAKER);
+	}
+}
+
+static __always_inline int woken(struct task_struct *task, bool is_new, void *ctx)
 {
 	struct wire_run *run;
 	__u64 now;
@@ -353,19 +389,21 @@ static __always_inline int woken(struct task_struct *task, bool is_new)
 	run->blocked_since_ns = run->first_ns == now ? 0 : run->since_ns;
 	run->since_ns = now;
 	run->state = WIRE_RUN_QUEUED;
+	if (cfg_wakers)
+		note_waker(run, ctx);
 	return 0;
 }
 
 SEC("tp_btf/sched_waking")
 int BPF_PROG(on_waking, struct task_struct *task)
 {
-	return woken(task, false);
+	return woken(task, false, ctx);
 }
 
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_wakeup_new, struct task_struct *task)
 {
-	return woken(task, true);
+	return woken(task, true, ctx);
 }
 
 /* The new program has another address space: the old number is for the old one. */

@@ -55,6 +55,7 @@ struct {
 /* Who walks: each has a scratch of its own, since one can interrupt another. */
 enum walker {
 	WALKER_SWITCH,
+	WALKER_WAKER,
 	WALKER_CLOCK,
 	WALKER_CNT,
 };
@@ -62,6 +63,7 @@ enum walker {
 /* What a walk starts from and leaves behind. */
 struct walk_scratch {
 	__u64 pc, sp, fp, ra_reg;
+	__u64 start_sp, start_fp;
 	__u64 id;
 	__u64 miss_key;
 	__u32 space;
@@ -78,6 +80,9 @@ struct {
 	__type(key, __u32);
 	__type(value, struct walk_scratch);
 } walk_scratch SEC(".maps");
+
+/* One of so many finished walks is sent with a copy, to be walked again; 0: none. For tests. */
+const volatile __u32 cfg_verify_every = 0;
 
 __u64 drop_events = 0;	  /* the ring buffer was full */
 __u64 drop_stacks = 0;	  /* known_stacks was full */
@@ -204,29 +209,26 @@ static __always_inline void send_stack(struct walk_scratch *s)
 		__sync_fetch_and_add(&drop_stacks, 1);
 }
 
-/* Sends what user space needs to finish the walk. Returns 0 when it was sent. */
-static __always_inline int send_miss(struct walk_scratch *s, __u32 tid, bool always)
+/* Sends the frames of @s with a copy of the stack from @sp on. Returns 0 when it was sent. */
+static __always_inline int send_copy(struct walk_scratch *s, __u32 type, __u32 tid, __u64 sp,
+				     __u64 fp)
 {
-	__u64 now = bpf_ktime_get_ns(), *last = bpf_map_lookup_elem(&asked, &s->miss_key);
 	struct wire_miss *miss = &s->miss;
-	__u32 len = COPY_CHUNK_BYTES - (s->sp & (COPY_CHUNK_BYTES - 1));
+	__u32 len = COPY_CHUNK_BYTES - (sp & (COPY_CHUNK_BYTES - 1));
 
-	if (!always && last && now - *last < MISS_RESEND_NS)
-		goto dropped;
-	bpf_map_update_elem(&asked, &s->miss_key, &now, BPF_ANY);
 	miss->tgid = s->stack.tgid;
 	miss->tid = tid;
 	miss->space = s->space;
 	miss->pc_cnt = s->stack.pc_cnt;
 	miss->guessed_idx = s->stack.guessed_idx;
 	miss->id = s->id;
-	miss->sp = s->sp;
-	miss->fp = s->fp;
+	miss->sp = sp;
+	miss->fp = fp;
 	miss->ra_reg = s->ra_reg;
 	__builtin_memcpy(miss->pc, s->stack.pc, sizeof(miss->pc));
 	if (len < 1 || len > COPY_CHUNK_BYTES)
 		return -1; /* cannot be */
-	if (bpf_probe_read_user(miss->copy, len, (void *)s->sp)) {
+	if (bpf_probe_read_user(miss->copy, len, (void *)sp)) {
 		len = 0;
 	} else {
 #pragma clang loop unroll(disable)
@@ -234,7 +236,7 @@ static __always_inline int send_miss(struct walk_scratch *s, __u32 tid, bool alw
 			if (len > WIRE_MISS_COPY_BYTES - COPY_CHUNK_BYTES)
 				break;
 			if (bpf_probe_read_user(miss->copy + len, COPY_CHUNK_BYTES,
-						(void *)(s->sp + len)))
+						(void *)(sp + len)))
 				break;
 			len += COPY_CHUNK_BYTES;
 		}
@@ -242,14 +244,42 @@ static __always_inline int send_miss(struct walk_scratch *s, __u32 tid, bool alw
 	if (len > WIRE_MISS_COPY_BYTES)
 		return -1; /* cannot be */
 	miss->copy_bytes = len;
-	miss->header.type = WIRE_MISS;
+	miss->header.type = type;
 	miss->header.size_bytes = sizeof(*miss) - WIRE_MISS_COPY_BYTES + len;
 	if (!bpf_ringbuf_output(&events, miss, sizeof(*miss) - WIRE_MISS_COPY_BYTES + len, 0))
 		return 0;
 	__sync_fetch_and_add(&drop_events, 1);
-dropped:
+	return -1;
+}
+
+/* Sends what user space needs to finish the walk of @walker. Returns 0 when it was sent. A global
+ * function, as walk_stack. */
+__noinline int send_miss(__u32 walker, __u32 tid)
+{
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+	__u64 now = bpf_ktime_get_ns(), *last;
+
+	if (!s)
+		return -1; /* cannot be */
+	last = bpf_map_lookup_elem(&asked, &s->miss_key);
+	/* Ticks of the clock are few, and stand at another pc each time. */
+	if (walker != WALKER_CLOCK && last && now - *last < MISS_RESEND_NS) {
+		__sync_fetch_and_add(&drop_misses, 1);
+		return -1;
+	}
+	bpf_map_update_elem(&asked, &s->miss_key, &now, BPF_ANY);
+	if (!send_copy(s, WIRE_MISS, tid, s->sp, s->fp))
+		return 0;
 	__sync_fetch_and_add(&drop_misses, 1);
 	return -1;
+}
+
+/* Sends a finished walk to be checked. A global function, as walk_stack. */
+__noinline int send_verify(__u32 walker, __u32 tid)
+{
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+
+	return s ? send_copy(s, WIRE_VERIFY, tid, s->start_sp, s->start_fp) : -1;
 }
 
 /* Walks from the start that @walker's scratch holds. A global function: verified once for all who
@@ -263,6 +293,8 @@ __noinline int walk_stack(__u32 walker, __u32 tid)
 		return -1; /* cannot be */
 	s->id = walk_mix(0, s->space);
 	s->exact = 1;
+	s->start_sp = s->sp;
+	s->start_fp = s->fp;
 	s->stack.pc_cnt = 0;
 	s->stack.guessed_idx = WIRE_WALK_MAX + 1;
 #pragma clang loop unroll(disable)
@@ -275,12 +307,14 @@ __noinline int walk_stack(__u32 walker, __u32 tid)
 	if (end == WIRE_END_MISS) {
 		/* A name for this one walk: nothing else has its thread and time. */
 		s->id = walk_mix(walk_mix(bpf_ktime_get_ns(), tid), s->id);
-		return send_miss(s, tid, walker == WALKER_CLOCK);
+		return send_miss(walker, tid);
 	}
 	if (end == WIRE_END_ROOT)
 		__sync_fetch_and_add(&walk_whole_cnt, 1);
 	s->stack.end = end ? end : WIRE_END_TOO_DEEP;
 	send_stack(s);
+	if (cfg_verify_every && end == WIRE_END_ROOT && walk_cnt % cfg_verify_every == 0)
+		send_verify(walker, tid);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
  * A record is its header followed by its body; .size_bytes counts both.
  *
  *   task iterator:  TASK [KSTACK] TASK [KSTACK] ...
- *   ring buffers:   SAMPLE; and of a recording: STACK MISS TICK EXIT REMAP
+ *   ring buffers:   SAMPLE; and of a recording: STACK MISS TICK EXIT REMAP VERIFY
  */
 #ifndef BPF_WIRE_H
 #define BPF_WIRE_H
@@ -31,6 +31,7 @@ enum wire_type {
 	WIRE_TICK = 6,
 	WIRE_EXIT = 7,
 	WIRE_REMAP = 8,
+	WIRE_VERIFY = 9,
 };
 
 /* Bits of wire_task.flags and wire_sample.flags. */
@@ -165,6 +166,8 @@ struct wire_tick {
 	__u64 stack_id;
 };
 
+/* WIRE_VERIFY has the form of a miss: a finished walk, with where it started and a copy from there. */
+
 /* A thread's state, kept in the kernel while it lives. */
 enum wire_run_state {
 	WIRE_RUN_ON_CPU = 1,
@@ -172,18 +175,21 @@ enum wire_run_state {
 	WIRE_RUN_QUEUED = 3,
 };
 
+#define WIRE_WAKER_INTERRUPT 0xffffffffU /* no thread: an interrupt, such as a timer's */
+
 struct wire_run {
 	__u64 since_ns; /* CLOCK_MONOTONIC when .state began */
 	__u64 first_ns; /* of the first event about the thread */
 	__u64 blocked_since_ns; /* of the block that .state QUEUED follows; 0: it was preempted */
 	__u64 stack_id; /* of the last block; 0: none */
+	__u64 waker_id; /* stack of the thread that ended the last block; 0: none */
 	__u64 on_cpu_ns, blocked_ns, queued_ns; /* totals since .first_ns */
 	__s32 syscall_nr; /* -1: none */
 	__u32 syscall_op; /* its second argument's low half: what a futex call does */
 	__u32 state;	  /* enum wire_run_state */
 	__u32 first_state; /* what the thread was in until .first_ns: enum wire_run_state */
 	__u32 tgid;
-	__u32 pad;
+	__u32 waker_tid; /* 0: not known; WIRE_WAKER_INTERRUPT */
 	__u64 start_ns; /* of the thread: CLOCK_BOOTTIME */
 };
 
@@ -209,6 +215,9 @@ struct wire_span_key {
 	__u32 tid;
 	__u32 start_us; /* the thread's start, low half: tells users of one tid apart */
 	__u64 stack_id;
+	__u64 waker_id;
+	__u32 waker_tid;
+	__u32 pad;
 	__s32 syscall_nr;
 	__u32 syscall_op;
 };
@@ -238,10 +247,10 @@ _Static_assert(sizeof(struct wire_stack) == 40 + 8 * (WIRE_WALK_MAX + 1), "wire_
 _Static_assert(sizeof(struct wire_miss) == 64 + 8 * (WIRE_WALK_MAX + 1) + WIRE_MISS_COPY_BYTES,
 	       "wire_miss");
 _Static_assert(sizeof(struct wire_tick) == 24, "wire_tick");
-_Static_assert(sizeof(struct wire_run) == 88, "wire_run");
-_Static_assert(sizeof(struct wire_exit) == 120, "wire_exit");
+_Static_assert(sizeof(struct wire_run) == 96, "wire_run");
+_Static_assert(sizeof(struct wire_exit) == 128, "wire_exit");
 _Static_assert(sizeof(struct wire_remap) == 24, "wire_remap");
-_Static_assert(sizeof(struct wire_span_key) == 24, "wire_span_key");
+_Static_assert(sizeof(struct wire_span_key) == 40, "wire_span_key");
 _Static_assert(sizeof(struct wire_span) == 264, "wire_span");
 _Static_assert(sizeof(struct wire_rule) == 16, "wire_rule");
 _Static_assert(sizeof(struct wire_space) == 16, "wire_space");

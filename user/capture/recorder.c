@@ -77,6 +77,8 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 		return libbpf_log_error(err, -errno, "open the BPF programs");
 	recorder->skel->rodata->cfg_all = !options->tgid_cnt;
 	recorder->skel->rodata->cfg_min_block_ns = options->min_block_ns;
+	recorder->skel->rodata->cfg_wakers = options->wakers;
+	recorder->skel->rodata->cfg_verify_every = options->verify_every;
 	recorder->skel->rodata->cfg_self_tgid = (uint32_t)getpid();
 	code = record_bpf__load(recorder->skel);
 	if (code)

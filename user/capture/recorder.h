@@ -26,6 +26,8 @@ struct recorder_options {
 	uint32_t tgid_cnt;
 	uint64_t min_block_ns; /* single blocks shorter than this are not booked */
 	uint32_t sample_hz;    /* of the CPU clock; 0: none */
+	bool wakers;	       /* note who wakes whom */
+	uint32_t verify_every; /* one of so many finished walks is sent as WIRE_VERIFY; 0: none */
 };
 
 struct recorder_losses {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /* loiter record: where the targets' threads spend their time, over a while. */
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/options.h"
@@ -53,6 +55,7 @@ static int record(const struct options *options, const struct vec *tgids, struct
 		  struct err *err)
 {
 	bool clock = needs(options, REPORT_BY_ON_CPU) || needs(options, REPORT_BY_WALL);
+	struct record_verify verify = { 0 };
 	struct record_options record_options = {
 		.tgids = tgids->data,
 		.tgid_cnt = tgids->len,
@@ -60,8 +63,8 @@ static int record(const struct options *options, const struct vec *tgids, struct
 		.sample_hz = clock ? options->sample_hz : 0,
 		.min_block_ns = options->report.min_block_ns,
 		.wakers = needs(options, REPORT_BY_WAKER),
-		.kernel = options->report.kernel,
 		.verify_every = options->verify_every,
+		.ret_verify = &verify,
 		.stop = &stop,
 	};
 	struct sigaction old[ENDING_CNT];
@@ -74,6 +77,9 @@ static int record(const struct options *options, const struct vec *tgids, struct
 	code = record_take(&record_options, model, err);
 	progress_stop(&progress);
 	give_signals_back(old);
+	if (!code && options->verify_every)
+		fprintf(stderr, "verified %" PRIu64 " stacks, %" PRIu64 " wrong\n",
+			verify.checked_cnt, verify.wrong_cnt);
 	return code;
 }
 

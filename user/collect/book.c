@@ -101,6 +101,7 @@ static struct book_line *find_line(struct book *book, const struct book_line *wa
 	uint32_t idx;
 
 	key = hash_mix(hash_mix(key, (uint32_t)wanted->syscall_nr), wanted->syscall_op);
+	key = hash_mix(hash_mix(key, wanted->waker_stack), wanted->waker_tid);
 	if (table_find(&book->line_by_key, key, &idx))
 		return vec_at(&book->lines, idx);
 	line = vec_push(&book->lines);
@@ -155,6 +156,8 @@ static uint32_t stack_of(struct book *book, uint64_t id, uint64_t cnt)
 int book_add_span(struct book *book, const struct wire_span_key *key, const struct wire_span *span)
 {
 	struct book_line wanted = { .stack = STACKSET_NONE,
+				    .waker_stack = STACKSET_NONE,
+				    .waker_tid = key->waker_tid,
 				    .syscall_nr = key->syscall_nr,
 				    .syscall_op = key->syscall_op };
 
@@ -162,6 +165,8 @@ int book_add_span(struct book *book, const struct wire_span_key *key, const stru
 		return 0; /* its end was lost with a dropped event, which is counted */
 	if (key->syscall_nr != SYSCALL_PREEMPTED)
 		wanted.stack = stack_of(book, key->stack_id, span->cnt);
+	if (key->waker_id && !table_find(&book->stack_by_id, key->waker_id, &wanted.waker_stack))
+		wanted.waker_stack = STACKSET_NONE;
 	return add_line(book, &wanted, span);
 }
 
@@ -205,6 +210,7 @@ static struct book_line line_of_entry(const struct book *book, uint32_t idx)
 
 	return (struct book_line){ .entry = idx,
 				   .stack = entry->stack,
+				   .waker_stack = STACKSET_NONE,
 				   .from_snapshot = true,
 				   .syscall_nr =
 					   in_syscall ? (int32_t)entry->syscall_nr : SYSCALL_NONE,
@@ -257,6 +263,7 @@ static int add_since_last(struct book *book, uint32_t idx, const struct wire_run
 	struct book_line line = { .entry = idx,
 				  .open = true,
 				  .stack = STACKSET_NONE,
+				  .waker_stack = STACKSET_NONE,
 				  .syscall_nr = run->syscall_nr,
 				  .syscall_op = run->syscall_op };
 
@@ -271,9 +278,9 @@ static int add_since_last(struct book *book, uint32_t idx, const struct wire_run
 	if (run->blocked_since_ns) {
 		line.stack = stack_of(book, run->stack_id, 1);
 		return add_stretch(book, &line,
-				   run->since_ns > run->blocked_since_ns ?
-					   run->since_ns - run->blocked_since_ns :
-					   0,
+				   run->since_ns > run->blocked_since_ns
+					   ? run->since_ns - run->blocked_since_ns
+					   : 0,
 				   ns);
 	}
 	line.syscall_nr = SYSCALL_PREEMPTED;
@@ -336,8 +343,44 @@ static uint32_t line_stack(const struct book *book, const struct book_line *line
 				 line->stack, model, process);
 }
 
+/* Returns the entry of the thread that woke it, UINT32_MAX when it is none of the targets'. */
+static uint32_t waker_entry(const struct book *book, const struct book_line *line)
+{
+	uint32_t entry;
+
+	if (!table_find(&book->entry_by_user, user_key(line->waker_tid, 0), &entry))
+		return UINT32_MAX;
+	return entry;
+}
+
+static uint32_t waker_name(const struct book *book, const struct book_line *line,
+			   struct model *model)
+{
+	uint32_t entry = waker_entry(book, line);
+
+	if (!line->waker_tid)
+		return 0;
+	if (line->waker_tid == WIRE_WAKER_INTERRUPT)
+		return strpool_add(&model->strings, "interrupt");
+	if (entry == UINT32_MAX)
+		return strpool_add(&model->strings, "another process");
+	return strpool_add(&model->strings, entry_at(book, entry)->comm);
+}
+
+static uint32_t waker_stack(const struct book *book, const struct book_line *line,
+			    struct model *model, const uint32_t *thread_of_entry)
+{
+	uint32_t entry = waker_entry(book, line);
+	uint32_t thread = entry == UINT32_MAX ? MODEL_NONE : thread_of_entry[entry];
+
+	if (line->waker_stack == STACKSET_NONE || thread == MODEL_NONE)
+		return MODEL_NONE;
+	return stackset_to_model(&book->stacks, line->waker_stack, model,
+				 model_thread(model, thread)->process);
+}
+
 static int line_to_model(struct book *book, const struct book_line *line, struct model *model,
-			 uint32_t thread)
+			 uint32_t thread, const uint32_t *thread_of_entry)
 {
 	uint32_t stack = line_stack(book, line, model, model_thread(model, thread)->process);
 	const char *name = line->syscall_nr >= 0 ? arch_syscall_name(line->syscall_nr) : NULL;
@@ -354,6 +397,8 @@ static int line_to_model(struct book *book, const struct book_line *line, struct
 		span->stack = stack;
 		span->syscall = syscall;
 		span->open = line->open;
+		span->waker = waker_name(book, line, model);
+		span->waker_stack = waker_stack(book, line, model, thread_of_entry);
 		for (int i = 0; i < SPAN_HIST_CNT; i++)
 			span->hist[i] = line->sum.blocked_hist[i];
 	}
@@ -431,10 +476,14 @@ int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entr
 
 	model->window_ns = book->end_ns - book->start_ns;
 	model->losses[LOSS_SPANS_NO_STACK] += book->no_stack_cnt;
+	/* Threads that ran all through the snapshot are what a recording is for. */
+	model->losses[LOSS_THREADS_RACED] = 0;
 	for (uint32_t i = 0; i < book->lines.len; i++) {
 		const struct book_line *line = vec_at(&book->lines, i);
 		uint32_t thread = thread_of_entry[line->entry];
-		int err = thread == MODEL_NONE ? 0 : line_to_model(book, line, model, thread);
+		int err = thread == MODEL_NONE
+				  ? 0
+				  : line_to_model(book, line, model, thread, thread_of_entry);
 
 		if (err)
 			return err;

@@ -38,6 +38,8 @@ struct book_line {
 	bool open;
 	int32_t syscall_nr;
 	uint32_t syscall_op;
+	uint32_t waker_stack; /* in .stacks; STACKSET_NONE */
+	uint32_t waker_tid;   /* 0: not known */
 	struct wire_span sum;
 };
 

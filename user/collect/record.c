@@ -18,6 +18,7 @@
 #include "collect/spaces.h"
 
 #define POLL_MS 50
+#define LEARN_FIRST_NS (3 * 1000 * 1000ULL)
 #define EXIT_CHECK_NS (200 * 1000 * 1000ULL)
 #define EXIT_MAX (1u << 20)
 
@@ -55,6 +56,17 @@ static void unpack_walk(const struct wire_stack *stack, struct walk *walk)
 	}
 }
 
+static void verify(struct recording *recording, const struct wire_miss *miss)
+{
+	struct record_verify *result = recording->options->ret_verify;
+	int same = spaces_verify(&recording->spaces, miss);
+
+	if (!result || same < 0)
+		return;
+	result->checked_cnt++;
+	result->wrong_cnt += !same;
+}
+
 static int on_event(void *arg, const struct wire_record *record)
 {
 	struct recording *recording = arg;
@@ -70,6 +82,9 @@ static int on_event(void *arg, const struct wire_record *record)
 		walk = spaces_finish_walk(&recording->spaces, &record->miss);
 		if (walk)
 			book_add_stack(&recording->book, record->miss.id, record->miss.space, walk);
+		return 0;
+	case WIRE_VERIFY:
+		verify(recording, &record->miss);
 		return 0;
 	case WIRE_TICK:
 		book_add_tick(&recording->book, record->tick.tid, record->tick.stack_id);
@@ -105,6 +120,16 @@ static bool all_exited(const struct record_options *options)
 		if (!kill(options->tgids[i], 0) || errno != ESRCH)
 			return false;
 	return options->tgid_cnt > 0;
+}
+
+/* Answers the first questions at once: the snapshot keeps from listening for a while. */
+static int learn_first(struct recording *recording, uint64_t start_ns, struct err *err)
+{
+	int code = 0;
+
+	while (!code && clock_mono_ns() < start_ns + LEARN_FIRST_NS)
+		code = recorder_poll(recording->recorder, 1, on_event, recording);
+	return code ? err_set_errno(err, code, "cannot read what was recorded") : 0;
 }
 
 static int follow(struct recording *recording, uint64_t start_ns, struct err *err)
@@ -310,6 +335,8 @@ static int record(struct recording *recording, struct err *err)
 	boot_ns = clock_boot_ns();
 	code = recorder_start(recording->recorder, &book->start_ns, err);
 	if (!code)
+		code = learn_first(recording, book->start_ns, err);
+	if (!code)
 		code = snapshot_take(recording->capture, &recording->snapshot, err);
 	if (!code)
 		code = follow(recording, book->start_ns, err);
@@ -334,7 +361,9 @@ int record_take(const struct record_options *options, struct model *model, struc
 	struct recorder_options recorder_options = { .tgids = options->tgids,
 						     .tgid_cnt = options->tgid_cnt,
 						     .min_block_ns = options->min_block_ns,
-						     .sample_hz = options->sample_hz };
+						     .sample_hz = options->sample_hz,
+						     .wakers = options->wakers,
+						     .verify_every = options->verify_every };
 	struct capture_options capture_options = { .tgids = options->tgids,
 						   .tgid_cnt = options->tgid_cnt };
 	struct recording *recording = calloc(1, sizeof(*recording));

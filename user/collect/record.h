@@ -15,6 +15,12 @@
 #include "base/err.h"
 #include "model/model.h"
 
+/* Walks of the kernel that were done again in user space, from a copy of the stack. */
+struct record_verify {
+	uint64_t checked_cnt;
+	uint64_t wrong_cnt;
+};
+
 struct record_options {
 	const pid_t *tgids;
 	uint32_t tgid_cnt;    /* 0: every process */
@@ -22,8 +28,8 @@ struct record_options {
 	uint32_t sample_hz;   /* of the CPU clock; 0: none */
 	uint64_t min_block_ns;
 	bool wakers;	       /* who woke them, by stack */
-	bool kernel;	       /* kernel frames of those on a CPU */
-	uint32_t verify_every; /* one of so many stacks is walked again from a copy; 0: none */
+	uint32_t verify_every; /* one of so many walks is done again in user space; 0: none */
+	struct record_verify *ret_verify;  /* what came of it; NULL with .verify_every 0 */
 	const volatile sig_atomic_t *stop; /* set by a signal handler: end now and report */
 };
 

@@ -136,3 +136,30 @@ const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_m
 	spaces_teach(spaces, miss->space, walk, have);
 	return walk;
 }
+
+int spaces_verify(struct spaces *spaces, const struct wire_miss *miss)
+{
+	struct target *target = space_target(spaces, miss->space);
+	struct walk *walk = &spaces->walk;
+	struct walk_cursor cursor = { .pc = miss->pc[0] & ~WIRE_PC_EXACT,
+				      .sp = miss->sp,
+				      .fp = miss->fp,
+				      .ra_reg = miss->ra_reg,
+				      .exact = true };
+
+	if (!target)
+		return -1;
+	walk->pc_cnt = 0;
+	walk->quality = STACK_COMPLETE;
+	walk->guessed_idx = 0;
+	stack_memory_init_copy(&spaces->memory, miss->sp, miss->copy, miss->copy_bytes);
+	unwinder_resume(target->unwinder, &cursor, &spaces->memory, walk);
+	if (walk->end == STACK_END_COPY_SHORT)
+		return -1;
+	if (walk->end != STACK_END_ROOT || walk->pc_cnt != miss->pc_cnt)
+		return 0;
+	for (uint32_t i = 0; i < walk->pc_cnt; i++)
+		if ((walk->pc[i] | (walk->exact[i] ? WIRE_PC_EXACT : 0)) != miss->pc[i])
+			return 0;
+	return 1;
+}

@@ -38,6 +38,10 @@ void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *wal
 /* Teaches the kernel every stack that @snapshot saw. */
 void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapshot);
 
+/* Walks again what the kernel walked. Returns 1 when the pcs are the same, 0 when not, -1 when the
+ * copy does not reach. */
+int spaces_verify(struct spaces *spaces, const struct wire_miss *miss);
+
 /* Finishes the walk of @miss and teaches the kernel what it lacked. Returns the walk, valid until
  * the next call, or NULL when the space is not known. */
 const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss);

@@ -14,6 +14,7 @@ static const struct {
 	[WIRE_SAMPLE] = { offsetof(struct wire_sample, copy), sizeof(struct wire_sample) },
 	[WIRE_STACK] = { offsetof(struct wire_stack, pc), sizeof(struct wire_stack) },
 	[WIRE_MISS] = { offsetof(struct wire_miss, copy), sizeof(struct wire_miss) },
+	[WIRE_VERIFY] = { offsetof(struct wire_miss, copy), sizeof(struct wire_miss) },
 	[WIRE_TICK] = { sizeof(struct wire_tick), sizeof(struct wire_tick) },
 	[WIRE_EXIT] = { sizeof(struct wire_exit), sizeof(struct wire_exit) },
 	[WIRE_REMAP] = { sizeof(struct wire_remap), sizeof(struct wire_remap) },
@@ -91,6 +92,7 @@ static bool body_is_valid(struct wire_record *record)
 	case WIRE_STACK:
 		return stack_is_valid(&record->stack);
 	case WIRE_MISS:
+	case WIRE_VERIFY:
 		return miss_is_valid(&record->miss);
 	case WIRE_EXIT:
 		return exit_is_valid(&record->exit);
