@@ -1,0 +1,195 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+"""loiter record: true stacks, all of the time, and what never ends.
+
+Stacks are checked by walking a sample of them again in user space (--verify), times by adding them
+up: what a thread was blocked, queued and on a CPU is the window.
+"""
+import json
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any, Optional
+
+import lib
+from lib import LOITER, attempt, check, finish, need_loiter, note, redis, skip, workload
+
+SHARE_COMPLETE = 0.99
+CONSERVED_SHARE = 0.01
+WINDOW_S = 3
+
+Report = dict[str, Any]
+
+
+def record(*args: object) -> subprocess.CompletedProcess:
+    return subprocess.run([str(LOITER), "record", *map(str, args)], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=lib.DEADLINE_S, text=True, check=False)
+
+
+def report_of(name: str, *args: object) -> Optional[Report]:
+    done = record(*args, "-f", "json")
+    if not check(f"{name}: recorded", done.returncode == 0, done.stderr):
+        return None
+    return json.loads(done.stdout)
+
+
+def spans_of(report: Report) -> list[dict[str, Any]]:
+    return [span for process in report["processes"] for span in process["spans"]]
+
+
+def check_verified(name: str, *args: object) -> None:
+    done = record(*args, "-d", f"{WINDOW_S}s", "--verify", 8, "-f", "folded", "-q")
+    found = re.search(r"verified (\d+) stacks, (\d+) wrong", done.stderr)
+    check(f"{name}: stacks were verified", found and int(found[1]) > 20, done.stderr)
+    check(f"{name}: none is wrong", found and found[2] == "0", done.stderr)
+
+
+def check_complete(name: str, report: Report) -> None:
+    blocked = [span for span in spans_of(report) if span["kind"] == "blocked"]
+    count = sum(span["count"] for span in blocked)
+    complete = sum(span["count"] for span in blocked if span.get("quality") == "complete")
+    note(f"{name}: {complete} of {count} blocks have a complete stack")
+    check(f"{name}: stacks are complete", count and complete >= SHARE_COMPLETE * count,
+          f"{complete} of {count}, lost {report['losses']}")
+
+
+def check_load(name: str, pid: int) -> None:
+    report = report_of(name, "-p", pid, "-d", f"{WINDOW_S}s")
+    if report:
+        check_complete(name, report)
+    check_verified(name, "-p", pid)
+
+
+def test_redis() -> None:
+    benchmark = shutil.which("redis-benchmark")
+    if not benchmark:
+        skip("redis", "no redis-benchmark")
+        return
+    with redis() as target:
+        load = subprocess.Popen([benchmark, "-p", str(target.port), "-q", "-n", "100000000",
+                                 "-t", "get"], stdout=subprocess.DEVNULL)
+        try:
+            check_load("redis under load", target.pid)
+        finally:
+            lib.stop_process(load)
+
+
+def test_busy() -> None:
+    with workload("busy") as target:
+        check_load("busy", target.pid)
+
+
+def by_thread(report: Report) -> dict[int, float]:
+    """Returns the ns that each thread's spans add up to; spans are of one thread each."""
+    sums: dict[int, float] = {}
+    for span in spans_of(report):
+        for tid in span["tids"]:
+            sums[tid] = sums.get(tid, 0) + span["total_ns"] / len(span["tids"])
+    return sums
+
+
+def test_conservation() -> None:
+    with workload("mix", "--no-vfork") as target:
+        report = report_of("mix", "-p", target.pid, "-d", f"{WINDOW_S}s", "--by", "wall",
+                           "--by-thread")
+        if not report:
+            return
+        window = report["window_ns"]
+        sums = by_thread(report)
+        off = {tid: total / window for tid, total in sums.items()
+               if abs(total - window) > CONSERVED_SHARE * window}
+        check("mix: every thread is there", sorted(sums) == lib.tids(target.pid),
+              f"{len(sums)} of {len(lib.tids(target.pid))}")
+        check("mix: each thread's time is the window", not off, off)
+    with workload("busy") as target:
+        report = report_of("busy", "-p", target.pid, "-d", f"{WINDOW_S}s", "--by", "wall",
+                           "--by-thread")
+        if report:
+            window = report["window_ns"]
+            off = {tid: total / window for tid, total in by_thread(report).items()
+                   if abs(total - window) > CONSERVED_SHARE * window}
+            check("busy: each thread's time is the window", not off, off)
+
+
+def check_never_ends(count: int) -> None:
+    name = f"{count} threads blocked for ever"
+    with workload("herd", count) as target:
+        report = report_of(name, "-p", target.pid, "-d", "1s")
+        if not report:
+            return
+        herd = [span for span in spans_of(report) if span["wait"] == "cond wait"]
+        total = sum(span["total_ns"] for span in herd)
+        check(f"{name}: all of them", sum(len(span["tids"]) for span in herd) == count, herd[:2])
+        check(f"{name}: each the whole window", total == count * report["window_ns"],
+              f"{total} of {count * report['window_ns']}")
+        check(f"{name}: marked as not over", herd and all(span["open"] for span in herd))
+
+
+def test_never_ends() -> None:
+    check_never_ends(200)
+    check_never_ends(14_000)
+
+
+def test_interrupt() -> None:
+    with workload("busy") as target:
+        proc = subprocess.Popen([str(LOITER), "record", "-p", str(target.pid), "-d", "0",
+                                 "-f", "json"], stdout=subprocess.PIPE, text=True)
+        lib.wait_for("the recording", lambda: b"on_switch" in subprocess.run(
+            ["bpftool", "link", "list"], stdout=subprocess.PIPE, check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}).stdout or proc.poll() is not None or
+            lib.has_state(proc.pid, proc.pid, "S"))
+        proc.send_signal(signal.SIGINT)
+        out, _ = proc.communicate(timeout=lib.DEADLINE_S)
+        check("Ctrl-C: a report", proc.returncode in (0, -signal.SIGINT), proc.returncode)
+        check("Ctrl-C: nothing or all of it", not out or json.loads(out)["window_ns"] > 0, out[:80])
+
+
+def test_exit() -> None:
+    with workload("exiting") as target:
+        proc = subprocess.Popen([str(LOITER), "record", "-p", str(target.pid), "-d", "600s",
+                                 "-f", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+        lib.wait_for("the recording to wait", lambda: lib.has_state(proc.pid, proc.pid, "S"))
+        target.stop()
+        out, err = proc.communicate(timeout=lib.DEADLINE_S)
+        check("the target's exit ends the recording", proc.returncode in (0, 1), err)
+        check("exit: a report or a reason", (out and json.loads(out)["window_ns"] > 0) or err, err)
+
+
+def test_capture() -> None:
+    with workload("busy") as target, lib.scratch_dir() as path:
+        saved = path / "busy.loiter"
+        done = record("-p", target.pid, "-d", "1s", "--save", saved, "-f", "folded")
+        check("save: recorded", done.returncode == 0, done.stderr)
+        again = subprocess.run([str(LOITER), "replay", str(saved), "-f", "folded"],
+                               stdout=subprocess.PIPE, text=True, check=False)
+        check("replay: the same bytes", again.stdout == done.stdout and done.stdout)
+        for by in ("run-queue", "waker", "on-cpu", "wall"):
+            other = subprocess.run([str(LOITER), "replay", str(saved), "--by", by],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+            check(f"replay: --by {by}", other.returncode == 0 and other.stdout, other.stderr)
+
+
+def test_flamegraph(script: Path = Path("/usr/share/perl5/Devel/NYTProf/flamegraph.pl")) -> None:
+    if not script.exists():
+        skip("flame graph", f"no {script}")
+        return
+    with workload("busy") as target:
+        folded = record("-p", target.pid, "-d", "1s", "-f", "folded").stdout
+        drawn = subprocess.run(["perl", str(script), "--countname=us"], input=folded,
+                               stdout=subprocess.PIPE, text=True, check=False)
+        check("flamegraph.pl draws it", drawn.returncode == 0 and "</svg>" in drawn.stdout)
+
+
+def main() -> None:
+    need_loiter()
+    for test in (test_redis, test_busy, test_conservation, test_never_ends, test_interrupt,
+                 test_exit, test_capture, test_flamegraph):
+        attempt(test.__name__, test)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
