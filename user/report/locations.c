@@ -14,6 +14,7 @@
 struct place {
 	const struct model_mapping *mapping; /* NULL: .module is all */
 	uint32_t module;
+	uint64_t bias; /* address in the process less the file's own; 0 when no loc tells it */
 	bool has_filenames, has_line_numbers, has_inline_frames;
 };
 
@@ -101,6 +102,8 @@ static int place_loc(struct locations *locations, uint32_t idx)
 	if (err || !*id)
 		return err;
 	place = vec_at(&locations->places, *id - 1);
+	if (frames && mapping != MODEL_NONE)
+		place->bias = loc->pc - frames[loc->frame_cnt - 1].module_off;
 	for (uint32_t i = 0; i < loc->frame_cnt; i++) {
 		place->has_filenames |= frames[i].file != 0;
 		place->has_line_numbers |= frames[i].line != 0;
@@ -134,8 +137,10 @@ static void put_mapping(struct locations *locations, uint32_t idx)
 	mapping.id = idx + 1;
 	mapping.filename = locations_text(locations, place->module);
 	if (place->mapping) {
-		mapping.memory_start = place->mapping->start_addr;
-		mapping.memory_limit = place->mapping->end_addr;
+		uint64_t bias = idx == locations->program ? place->bias : 0;
+
+		mapping.memory_start = place->mapping->start_addr - bias;
+		mapping.memory_limit = place->mapping->end_addr - bias;
 		mapping.file_offset = place->mapping->file_off;
 		mapping.build_id = locations_text(locations, place->mapping->build_id);
 	}
@@ -150,23 +155,38 @@ static void put_mapping(struct locations *locations, uint32_t idx)
 	profile_put(locations->profile, &piece);
 }
 
-/* The mapping that comes first is taken for the program's own. */
+/* The mapping that comes first is taken for the program. */
 static void put_mappings(struct locations *locations)
 {
 	const struct model *model = locations->model;
-	uint32_t cnt = locations->places.len, first = 0;
+	uint32_t cnt = locations->places.len;
 
 	for (uint32_t i = cnt; i-- > 0 && model->processes.len;) {
 		const struct place *place = vec_at(&locations->places, i);
 
 		if (place->module && place->module == model_process(model, 0)->exe)
-			first = i;
+			locations->program = i;
 	}
 	if (cnt)
-		put_mapping(locations, first);
+		put_mapping(locations, locations->program);
 	for (uint32_t i = 0; i < cnt; i++)
-		if (i != first)
+		if (i != locations->program)
 			put_mapping(locations, i);
+}
+
+/* Returns the address that loc @idx has in the profile. Not a return address, which may be beyond
+ * the function: what shows code by it would show the instruction behind the call. In the program
+ * it is the file's own address: Go's pprof shows no code of programs that are loaded elsewhere. */
+static uint64_t profile_addr(const struct locations *locations, uint32_t idx)
+{
+	uint64_t addr = model_loc_addr(model_loc(locations->model, idx));
+	uint32_t id = locations->place_by_loc[idx];
+	const struct place *place;
+
+	if (!id || id - 1 != locations->program)
+		return addr;
+	place = vec_at(&locations->places, id - 1);
+	return addr - place->bias;
 }
 
 int locations_init(struct locations *locations, const struct model *model, struct profile *profile)
@@ -221,9 +241,7 @@ uint64_t locations_loc(struct locations *locations, uint32_t idx, bool inverse)
 	if (locations->sent[location.id])
 		return location.id;
 	location.mapping_id = locations->place_by_loc[idx];
-	/* Not a return address, which may be beyond the function: what shows code by it would show
-	 * the instruction behind the call. */
-	location.address = model_loc_addr(loc);
+	location.address = profile_addr(locations, idx);
 	location.n_line = cnt ? cnt : 1;
 	location.line = line_refs;
 	for (uint32_t i = 0; i < location.n_line; i++) {

@@ -30,6 +30,7 @@ struct locations {
 	struct buf line;   /* a name being put together */
 	struct vec places; /* struct place: the mappings, by id - 1 */
 	struct table place_by_module;
+	uint32_t program;	/* index of the place of the first process's program, or 0 */
 	uint32_t *place_by_loc; /* id; 0: none */
 	bool *sent;		/* by id */
 };
