@@ -30,7 +30,7 @@ static const struct {
 	{ OPTIONS_TARGET,
 	  { "name", 'n', "NAME", 0, "every process of this name (repeatable)", 1 } },
 	{ OPTIONS_TARGET, { "all", 'a', NULL, 0, "every process of the machine", 1 } },
-	{ OPTIONS_TARGET, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
+	{ OPTIONS_REPORT, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
 	{ OPTIONS_REPORT,
 	  { "format", 'f', "FORMAT", 0, "text (default), threads, go, folded, json", 3 } },
 	{ OPTIONS_REPORT,
