@@ -104,13 +104,15 @@ def test_exiting(name: str, command: Command) -> None:
     """The target exits before, while and after it is looked at."""
     rand = random.Random(SEED)
     runs = []
-    for _ in range(40):
+    for i in range(40):
         with lib.workload("exiting", 200) as target:
             proc = subprocess.Popen([*command, "dump", "-p", str(target.pid), "-f", "json"],
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             time.sleep(rand.uniform(0, 0.06))
             assert target.proc.stdin is not None
             target.proc.stdin.close()
+            if i % 2:  # reaped at once, else left as a zombie for the while
+                target.proc.wait()
             output, errors = proc.communicate(timeout=lib.DEADLINE_S)
             runs.append(subprocess.CompletedProcess([], proc.returncode, output, errors))
     check_faults(f"{name}, exiting", [fault(done) for done in runs])
@@ -298,7 +300,7 @@ def test_valgrind() -> None:
         return
     with lib.scratch_dir() as path:
         with lib.workload("mix") as target:
-            for form in ("text", "threads", "go", "folded", "json"):
+            for form in ("text", "json"):
                 check_valgrind(f"mix, {form}", "dump", "-p", target.pid, "-f", form, "-k",
                                "-o", path / "out", "--save", path / "saved")
         with lib.workload("spin", 2) as target:
