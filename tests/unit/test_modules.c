@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <link.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -108,9 +110,77 @@ static void test_a_hole_in_code(void **state)
 	munmap(copy, code.size_bytes);
 }
 
+#define FIXED_ADDR 0x330000000000ULL
+
+/* Returns a file, already unlinked, that is a program of two pages for FIXED_ADDR. */
+static int make_fixed_program(void)
+{
+	static char pages[2 * PAGE_BYTES];
+	const ElfW(Ehdr) ehdr = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
+					       ELFDATA2LSB, EV_CURRENT },
+				  .e_type = ET_EXEC,
+				  .e_machine = EM_X86_64,
+				  .e_version = EV_CURRENT,
+				  .e_phoff = sizeof(ehdr),
+				  .e_ehsize = sizeof(ehdr),
+				  .e_phentsize = sizeof(ElfW(Phdr)),
+				  .e_phnum = 1 };
+	const ElfW(Phdr) phdr = { .p_type = PT_LOAD,
+				  .p_flags = PF_R | PF_X,
+				  .p_vaddr = FIXED_ADDR,
+				  .p_filesz = sizeof(pages),
+				  .p_memsz = sizeof(pages),
+				  .p_align = PAGE_BYTES };
+	char path[] = "/tmp/test_modules.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	memcpy(pages, &ehdr, sizeof(ehdr));
+	memcpy(pages + sizeof(ehdr), &phdr, sizeof(phdr));
+	assert_int_equal(write(fd, pages, sizeof(pages)), sizeof(pages));
+	return fd;
+}
+
+static void test_a_copy_of_a_fixed_program(void **state)
+{
+	int fd = make_fixed_program();
+	const struct module *program, *copy;
+	struct modules *modules;
+	struct maps maps;
+	char *addr[2];
+
+	(void)state;
+	addr[0] = mmap((void *)FIXED_ADDR, 2 * PAGE_BYTES, PROT_READ | PROT_EXEC,
+		       MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0);
+	addr[1] = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, PAGE_BYTES);
+	close(fd);
+	assert_true(addr[0] == (char *)FIXED_ADDR && addr[1] != MAP_FAILED);
+	maps_init(&maps);
+	assert_int_equal(maps_read(&maps, getpid(), NULL), 0);
+	modules = modules_new(getpid(), &maps, NULL);
+	assert_non_null(modules);
+
+	program = modules_find(modules, FIXED_ADDR);
+	copy = modules_find(modules, (uintptr_t)addr[1]);
+	assert_true(program && copy);
+	assert_non_null(program->dwfl);
+	assert_true(program->displacement == 0);
+	assert_null(copy->dwfl);
+	assert_true(copy->displacement == (uintptr_t)addr[1] - PAGE_BYTES - FIXED_ADDR);
+	assert_alive(modules, program->dwfl);
+	assert_int_equal(modules_losses(modules).unreadable_cnt, 0);
+
+	modules_free(modules);
+	maps_release(&maps);
+	munmap(addr[0], 2 * PAGE_BYTES);
+	munmap(addr[1], PAGE_BYTES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_copy_of_a_fixed_program),
 		cmocka_unit_test(test_a_hole_in_code),
 	};
 

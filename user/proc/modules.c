@@ -19,7 +19,6 @@ struct slot {
 	struct module module;
 	uint32_t first_mapping, mapping_cnt;
 	bool tried;
-	bool displaced;		/* code of a program with fixed addresses, away from them */
 	GElf_Addr bias;		/* of the file; only when .module.dwfl is one of a file */
 	struct elf_image image; /* when the file is put together from memory */
 };
@@ -263,9 +262,10 @@ static Dwfl_Module *report_file(struct modules *modules, struct slot *slot, int 
 		return NULL;
 	/* V8 maps its built-in functions a second time, near its heap. libdwfl would take the
 	 * addresses for those of the file. */
-	slot->displaced = type == ET_EXEC && slot->bias;
-	if (slot->displaced)
+	if (type == ET_EXEC && slot->bias) {
+		slot->module.displacement = slot->bias;
 		return NULL;
+	}
 	dwfl_module = find_reported(modules, slot);
 	if (dwfl_module)
 		return dwfl_module;
@@ -326,7 +326,7 @@ static void slot_open(struct modules *modules, struct slot *slot)
 		slot->module.dwfl = report_file(modules, slot, fd);
 	else
 		slot->module.dwfl = report_image(modules, slot);
-	if (!slot->module.dwfl && !slot->displaced)
+	if (!slot->module.dwfl && !slot->module.displacement)
 		modules->losses.unreadable_cnt++;
 }
 
