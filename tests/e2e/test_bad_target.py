@@ -120,6 +120,22 @@ def test_exiting(name: str, command: Command) -> None:
     note(f"{name}, exiting: seen {seen} times of {len(runs)}")
 
 
+def test_crowd(name: str, command: Command) -> None:
+    """More processes than any table begins with, some of which come and go."""
+    with contextlib.ExitStack() as stack:
+        pids = {stack.enter_context(lib.workload("exiting", 4)).pid for _ in range(40)}
+        stack.enter_context(lib.workload("execloop"))
+        stack.enter_context(lib.workload("churn", 500))
+        runs = [run(command, "dump", "-a", "-f", "json") for _ in range(5)]
+    check_faults(f"{name}, crowd", [fault(done) for done in runs])
+    stacks = [(process["pid"], thread["quality"]) for done in runs if not done.returncode
+              for process in json.loads(done.stdout)["processes"] if process["pid"] in pids
+              for thread in process["threads"]]
+    check(f"{name}, crowd: every thread of it, complete", len(stacks) == 5 * 5 * len(pids) and
+          {quality for _, quality in stacks} == {"complete"},
+          (len(stacks), {quality for _, quality in stacks}))
+
+
 def test_garbage(name: str, command: Command) -> None:
     if not (lib.WORKLOADS / "garbage").exists():
         skip(f"{name}, garbage", "not built for this machine")
@@ -328,8 +344,8 @@ def main() -> None:
     for name, command in commands():
         for kind, *args in (("churn", 1000), ("execloop",)):
             attempt(f"{name}, {kind}", test_moving, name, command, kind, *args)
-        for test in (test_exiting, test_garbage, test_truncated, test_truncated_meanwhile,
-                     test_scribbled, test_replaced):
+        for test in (test_exiting, test_crowd, test_garbage, test_truncated,
+                     test_truncated_meanwhile, test_scribbled, test_replaced):
             attempt(f"{name}, {test.__name__}", test, name, command)
     attempt("unreadable", test_unreadable)
     attempt("valgrind", test_valgrind)
