@@ -81,12 +81,12 @@ static __always_inline bool arch_fill_syscall(struct wire_task *task, const stru
 #define ARCH_SIGFRAME_PC_OFF (40 + 16 * 8)
 
 /* Copies what a walk starts from out of trusted @regs. */
-#define arch_walk_start(scratch, regs)            \
-	do {                                      \
-		(scratch)->pc = (regs)->ip;       \
-		(scratch)->sp = (regs)->sp;       \
-		(scratch)->fp = (regs)->bp;       \
-		(scratch)->ra_reg = (regs)->di;   \
+#define arch_walk_start(scratch, regs)                                                             \
+	do {                                                                                       \
+		(scratch)->pc = (regs)->ip;                                                        \
+		(scratch)->sp = (regs)->sp;                                                        \
+		(scratch)->fp = (regs)->bp;                                                        \
+		(scratch)->ra_reg = (regs)->di;                                                    \
 	} while (0)
 
 #define arch_regs_syscall_nr(regs) ((__s32)(regs)->orig_ax)

@@ -219,7 +219,8 @@ static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_
 
 /* Returns the state of @task, made when this is the first event about it: until now it was in
  * @first_state. */
-static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 first_state, __u64 now)
+static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 first_state,
+					       __u64 now)
 {
 	__u32 tid = task->pid;
 	struct wire_run *run = bpf_map_lookup_elem(&runs, &tid);
@@ -338,8 +339,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 }
 
 /* Whether the current thread does the waking, rather than an interrupt that has nothing to do with
- * it. Interrupts run on a stack of their own, which @ctx, the event's arguments, then lies on; those
- * that hit user code run on the thread's, which then is in no system call. */
+ * it. Interrupts run on a stack of their own, which @ctx, the event's arguments, then lies on;
+ * those that hit user code run on the thread's, which then is in no system call. */
 static __always_inline bool is_waking(struct task_struct *waker, void *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(waker);

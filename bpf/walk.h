@@ -69,7 +69,8 @@ struct walk_scratch {
 	__u32 space;
 	__u32 exact;
 	struct wire_stack stack;
-	struct wire_miss miss; /* with room for one chunk more than is sent, as the verifier counts */
+	struct wire_miss
+		miss; /* with room for one chunk more than is sent, as the verifier counts */
 	__u8 slack[COPY_CHUNK_BYTES];
 };
 
@@ -84,9 +85,9 @@ struct {
 /* One of so many finished walks is sent with a copy, to be walked again; 0: none. For tests. */
 const volatile __u32 cfg_verify_every = 0;
 
-__u64 drop_events = 0;	  /* the ring buffer was full */
-__u64 drop_stacks = 0;	  /* known_stacks was full */
-__u64 drop_misses = 0;	  /* walks without a rule whose copy was not sent: asked just before */
+__u64 drop_events = 0; /* the ring buffer was full */
+__u64 drop_stacks = 0; /* known_stacks was full */
+__u64 drop_misses = 0; /* walks without a rule whose copy was not sent: asked just before */
 __u64 walk_cnt = 0;
 __u64 walk_whole_cnt = 0; /* that came to the root */
 

@@ -111,10 +111,11 @@ struct wire_sample {
 	__u8 copy[WIRE_COPY_MAX_BYTES]; /* only .copy_bytes of it are sent */
 };
 
-#define WIRE_WALK_MAX 127	    /* frames that the walk in the kernel keeps */
-#define WIRE_MISS_COPY_BYTES 16384  /* of user stack that comes with a miss */
-#define WIRE_PC_EXACT (1ULL << 63)  /* set in a pc to look up as it is; else it is a return address */
-#define WIRE_HIST_CNT 28	    /* buckets: below 1 us, then a power of two each */
+#define WIRE_WALK_MAX 127	   /* frames that the walk in the kernel keeps */
+#define WIRE_MISS_COPY_BYTES 16384 /* of user stack that comes with a miss */
+#define WIRE_PC_EXACT                                                                              \
+	(1ULL << 63)	 /* set in a pc to look up as it is; else it is a return address */
+#define WIRE_HIST_CNT 28 /* buckets: below 1 us, then a power of two each */
 
 /* Why a walk in the kernel ended: 1 to 7 are the model's enum stack_end. */
 enum wire_end {
@@ -166,7 +167,8 @@ struct wire_tick {
 	__u64 stack_id;
 };
 
-/* WIRE_VERIFY has the form of a miss: a finished walk, with where it started and a copy from there. */
+/* WIRE_VERIFY has the form of a miss: a finished walk, with where it started and a copy from there.
+ */
 
 /* A thread's state, kept in the kernel while it lives. */
 enum wire_run_state {
@@ -178,19 +180,19 @@ enum wire_run_state {
 #define WIRE_WAKER_INTERRUPT 0xffffffffU /* no thread: an interrupt, such as a timer's */
 
 struct wire_run {
-	__u64 since_ns; /* CLOCK_MONOTONIC when .state began */
-	__u64 first_ns; /* of the first event about the thread */
+	__u64 since_ns;		/* CLOCK_MONOTONIC when .state began */
+	__u64 first_ns;		/* of the first event about the thread */
 	__u64 blocked_since_ns; /* of the block that .state QUEUED follows; 0: it was preempted */
-	__u64 stack_id; /* of the last block; 0: none */
-	__u64 waker_id; /* stack of the thread that ended the last block; 0: none */
+	__u64 stack_id;		/* of the last block; 0: none */
+	__u64 waker_id;		/* stack of the thread that ended the last block; 0: none */
 	__u64 on_cpu_ns, blocked_ns, queued_ns; /* totals since .first_ns */
-	__s32 syscall_nr; /* -1: none */
-	__u32 syscall_op; /* its second argument's low half: what a futex call does */
-	__u32 state;	  /* enum wire_run_state */
+	__s32 syscall_nr;			/* -1: none */
+	__u32 syscall_op;  /* its second argument's low half: what a futex call does */
+	__u32 state;	   /* enum wire_run_state */
 	__u32 first_state; /* what the thread was in until .first_ns: enum wire_run_state */
 	__u32 tgid;
 	__u32 waker_tid; /* 0: not known; WIRE_WAKER_INTERRUPT */
-	__u64 start_ns; /* of the thread: CLOCK_BOOTTIME */
+	__u64 start_ns;	 /* of the thread: CLOCK_BOOTTIME */
 };
 
 /* A thread ended. */
@@ -236,7 +238,8 @@ struct wire_rule {
 	__u64 rule; /* struct rule */
 };
 
-/* The address space of a process: .number 0 means that user space was asked and has not answered. */
+/* The address space of a process: .number 0 means that user space was asked and has not answered.
+ */
 struct wire_space {
 	__u32 number;
 	__u32 pad;

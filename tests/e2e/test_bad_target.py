@@ -104,18 +104,36 @@ def test_exiting(name: str, command: Command) -> None:
     """The target exits before, while and after it is looked at."""
     rand = random.Random(SEED)
     runs = []
-    for _ in range(40):
+    for i in range(40):
         with lib.workload("exiting", 200) as target:
             proc = subprocess.Popen([*command, "dump", "-p", str(target.pid), "-f", "json"],
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             time.sleep(rand.uniform(0, 0.06))
             assert target.proc.stdin is not None
             target.proc.stdin.close()
+            if i % 2:  # reaped at once, else left as a zombie for the while
+                target.proc.wait()
             output, errors = proc.communicate(timeout=lib.DEADLINE_S)
             runs.append(subprocess.CompletedProcess([], proc.returncode, output, errors))
     check_faults(f"{name}, exiting", [fault(done) for done in runs])
     seen = sum(not done.returncode for done in runs)
     note(f"{name}, exiting: seen {seen} times of {len(runs)}")
+
+
+def test_crowd(name: str, command: Command) -> None:
+    """More processes than any table begins with, some of which come and go."""
+    with contextlib.ExitStack() as stack:
+        pids = {stack.enter_context(lib.workload("exiting", 4)).pid for _ in range(40)}
+        stack.enter_context(lib.workload("execloop"))
+        stack.enter_context(lib.workload("churn", 500))
+        runs = [run(command, "dump", "-a", "-f", "json") for _ in range(5)]
+    check_faults(f"{name}, crowd", [fault(done) for done in runs])
+    stacks = [(process["pid"], thread["quality"]) for done in runs if not done.returncode
+              for process in json.loads(done.stdout)["processes"] if process["pid"] in pids
+              for thread in process["threads"]]
+    check(f"{name}, crowd: every thread of it, complete", len(stacks) == 5 * 5 * len(pids) and
+          {quality for _, quality in stacks} == {"complete"},
+          (len(stacks), {quality for _, quality in stacks}))
 
 
 def test_garbage(name: str, command: Command) -> None:
@@ -298,7 +316,7 @@ def test_valgrind() -> None:
         return
     with lib.scratch_dir() as path:
         with lib.workload("mix") as target:
-            for form in ("text", "threads", "go", "folded", "json"):
+            for form in ("text", "json"):
                 check_valgrind(f"mix, {form}", "dump", "-p", target.pid, "-f", form, "-k",
                                "-o", path / "out", "--save", path / "saved")
         with lib.workload("spin", 2) as target:
@@ -326,8 +344,8 @@ def main() -> None:
     for name, command in commands():
         for kind, *args in (("churn", 1000), ("execloop",)):
             attempt(f"{name}, {kind}", test_moving, name, command, kind, *args)
-        for test in (test_exiting, test_garbage, test_truncated, test_truncated_meanwhile,
-                     test_scribbled, test_replaced):
+        for test in (test_exiting, test_crowd, test_garbage, test_truncated,
+                     test_truncated_meanwhile, test_scribbled, test_replaced):
             attempt(f"{name}, {test.__name__}", test, name, command)
     attempt("unreadable", test_unreadable)
     attempt("valgrind", test_valgrind)

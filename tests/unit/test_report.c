@@ -211,6 +211,117 @@ static void test_text_stripped(void **state)
 	model_release(&model);
 }
 
+/* Rust's main is made by the compiler; the program's own is further in. */
+static void test_text_rust_main(void **state)
+{
+	static const struct sample_frame frames[] = {
+		{ LIBC, 0x100, "pause", 0x10, NULL, 0, false },
+		{ "/bin/app", 0x200, "app::main", 0x20, NULL, 0, false },
+		{ "/bin/app", 0x300, "std::rt::lang_start::{{closure}}", 0x30, NULL, 0, false },
+		{ "/bin/app", 0x400, "std::rt::lang_start_internal", 0x40, NULL, 0, false },
+		{ "/bin/app", 0x500, "main", 0x50, NULL, 0, false },
+		{ LIBC, 0x600, "__libc_start_main", 0x85, NULL, 0, false },
+		{ "/bin/app", 0x700, "_start", 0x21, NULL, 0, false },
+	};
+	struct report_options options = { .format = REPORT_TEXT };
+	struct model model;
+	uint32_t app;
+	char *text;
+
+	(void)state;
+	sample_init(&model);
+	app = sample_process(&model, 100, "app", 1000);
+	sample_thread(&model, app, 100,
+		      sample_stack(&model, app, frames, (uint32_t)ARRAY_LEN(frames)), WAIT_SIGNAL,
+		      SAMPLE_SECOND);
+	assert_int_equal(model_sort(&model), 0);
+	text = sample_render(&model, &options);
+	assert_contains(text, "1.0s]\n\tapp::main\n\t\tapp +0x20\n  main thread");
+	free(text);
+	model_release(&model);
+}
+
+/* Fills @model with six workers of one thread, which wait in two ways, and others that are no kin
+ * of theirs: another program of that name, and a process with more threads. */
+static void fill_workers(struct model *model)
+{
+	uint32_t process, stack;
+
+	sample_init(model);
+	for (uint32_t pid = 300; pid < 308; pid++) {
+		process = sample_process(model, pid, "worker", pid);
+		model_process(model, process)->exe =
+			strpool_add(&model->strings, pid == 302 ? "/bin/other" : "/bin/app");
+		stack = sample_stack(model, process, loop_frames, ARRAY_LEN(loop_frames));
+		sample_thread(model, process, pid, stack, pid == 305 ? WAIT_SLEEP : WAIT_RECV,
+			      pid * SAMPLE_SECOND);
+		if (pid == 306)
+			sample_thread(model, process, 400, stack, WAIT_SLEEP, SAMPLE_SECOND);
+	}
+	assert_int_equal(model_sort(model), 0);
+}
+
+static void test_text_kin(void **state)
+{
+	struct report_options options = { .format = REPORT_TEXT };
+	struct model model;
+	char *text;
+
+	(void)state;
+	fill_workers(&model);
+	text = sample_render(&model, &options);
+	assert_contains(text, "worker (pids 300, 301, 303 to 305, 307), 6 threads at 16:30:47, "
+			      "none stopped\n\n"
+			      "5 threads [recv, 5m0s to 5m7s]\n\tloop\n\t\tsrc/app.c:7 +0x20\n"
+			      "  main threads, started 16:25:40 to 16:25:47\n"
+			      "  threads 300, 301, 303, 304, 307; ran once each\n\n"
+			      "1 thread [sleep, 5m5s]\n");
+	assert_contains(text, "\n\nworker (pid 302), 1 thread at");
+	assert_contains(text, "\n\nworker (pid 306), 2 threads at");
+	free(text);
+
+	/* Where each thread has a block of its own, so has each process. */
+	options.format = REPORT_THREADS;
+	text = sample_render(&model, &options);
+	assert_contains(text, "worker (pid 301), 1 thread at");
+	free(text);
+	model_release(&model);
+}
+
+/* Of many processes only those are named that the filters leave something of. */
+static void test_left_out(void **state)
+{
+	struct report_options options = { .format = REPORT_TEXT,
+					  .min_block_ns = 306 * SAMPLE_SECOND };
+	struct model model;
+	char *text;
+
+	(void)state;
+	fill_workers(&model);
+	model.losses[LOSS_RECORDS_BAD] = 2;
+	text = sample_render(&model, &options);
+	assert_contains(text,
+			"worker (pids 300, 301, 303 to 305, 307), 6 threads (5 that ran in the "
+			"last 5m6s not shown) at 16:30:47, none stopped\n");
+	assert_contains(text,
+			"; ran once\n\nnot shown: 1 process whose threads all ran in the last "
+			"5m6s\n\nlost: 2 records");
+	free(text);
+	options.no_idle = true;
+	options.format = REPORT_THREADS;
+	text = sample_render(&model, &options);
+	assert_contains(text, "\n\nnot shown: 6 processes whose threads are all idle or ran in the "
+			      "last 5m6s\n\nlost: 2 records");
+	assert_null(strstr(text, "pid 302"));
+	free(text);
+	options.min_block_ns = 1000 * SAMPLE_SECOND;
+	options.no_idle = false;
+	text = sample_render(&model, &options);
+	assert_int_equal(strncmp(text, "not shown: 8 processes whose threads all ran", 44), 0);
+	free(text);
+	model_release(&model);
+}
+
 /* Twenty-five thousand threads in as many ways as a real server has; all of them are told. */
 static void test_text_many(void **state)
 {
@@ -350,6 +461,9 @@ int main(void)
 		cmocka_unit_test(test_nothing_steers),
 		cmocka_unit_test(test_text_groups),
 		cmocka_unit_test(test_text_stripped),
+		cmocka_unit_test(test_text_rust_main),
+		cmocka_unit_test(test_text_kin),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_text_many),
 		cmocka_unit_test(test_filters_hold_in_every_format),
 		cmocka_unit_test(test_no_processes),

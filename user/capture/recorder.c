@@ -25,7 +25,7 @@
 struct recorder {
 	struct record_bpf *skel;
 	struct ring_buffer *ring;
-	struct vec clock_links; /* struct bpf_link *, one a CPU */
+	struct vec clock_links;	 /* struct bpf_link *, one a CPU */
 	struct wire_rule *rules; /* mapped; this process is its only writer */
 	struct wire_record *record;
 	uint32_t sample_hz;
@@ -86,15 +86,15 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	code = watch(recorder, options);
 	if (code)
 		return libbpf_log_error(err, code, "name the processes to the BPF programs");
-	recorder->rules = mmap(NULL, RULE_TABLE_SLOTS * sizeof(struct wire_rule),
-			       PROT_READ | PROT_WRITE, MAP_SHARED,
-			       bpf_map__fd(recorder->skel->maps.rules), 0);
+	recorder->rules =
+		mmap(NULL, RULE_TABLE_SLOTS * sizeof(struct wire_rule), PROT_READ | PROT_WRITE,
+		     MAP_SHARED, bpf_map__fd(recorder->skel->maps.rules), 0);
 	if (recorder->rules == MAP_FAILED) {
 		recorder->rules = NULL;
 		return libbpf_log_error(err, -errno, "map the table of rules");
 	}
-	recorder->ring = ring_buffer__new(bpf_map__fd(recorder->skel->maps.events),
-					  on_ring_record, recorder, NULL);
+	recorder->ring = ring_buffer__new(bpf_map__fd(recorder->skel->maps.events), on_ring_record,
+					  recorder, NULL);
 	return recorder->ring ? 0 : libbpf_log_error(err, -errno, "map the ring buffer");
 }
 
@@ -234,8 +234,8 @@ static uint64_t walk_mix(uint64_t hash, uint64_t x)
 void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, bool exact,
 		       struct rule rule)
 {
-	uint64_t key = (pc & (RULE_KEY_EXACT - 1)) | (exact ? RULE_KEY_EXACT : 0) |
-		       (uint64_t)space << 48;
+	uint64_t key =
+		(pc & (RULE_KEY_EXACT - 1)) | (exact ? RULE_KEY_EXACT : 0) | (uint64_t)space << 48;
 	uint32_t at = (uint32_t)walk_mix(0, key);
 	uint64_t bits;
 

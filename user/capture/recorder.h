@@ -69,7 +69,8 @@ int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number
 /* Visits what is kept of each living thread, and each sum. A negative return of the visitor ends it
  * and is passed on. Returns 0 or -errno. */
 int recorder_read_runs(struct recorder *recorder,
-		       int (*visit)(void *arg, uint32_t tid, const struct wire_run *run), void *arg);
+		       int (*visit)(void *arg, uint32_t tid, const struct wire_run *run),
+		       void *arg);
 int recorder_read_spans(struct recorder *recorder,
 			int (*visit)(void *arg, const struct wire_span_key *key,
 				     const struct wire_span *span),

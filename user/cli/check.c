@@ -34,7 +34,7 @@ static int run_check(const struct options *options)
 
 const struct command command_check = {
 	.name = "check",
-	.args = "",
+	.args = NULL,
 	.summary = "what this kernel and these privileges allow, and what to do about it",
 	.doc = "Tries each feature that loiter uses and says what is missing, what is lost by it, "
 	       "and the remedy. Exit status 1 when 'loiter dump' cannot work.",

@@ -17,7 +17,8 @@ static int take(struct capture *capture, struct model *model, struct err *err)
 	if (!code)
 		code = targets_drop_power(false, err);
 	if (!code && !snapshot.entries.len)
-		code = err_set(err, -1, "the process exited before it was seen");
+		code = err_set(err, -1,
+			       "no thread of the processes named was seen: have they exited?");
 	if (!code)
 		code = assemble_model(&snapshot, NULL, model, err);
 	snapshot_release(&snapshot);
@@ -67,7 +68,7 @@ static int run_dump(const struct options *options)
 
 const struct command command_dump = {
 	.name = "dump",
-	.args = "",
+	.args = "{-p PID | -n NAME | -a}",
 	.summary = "every thread of a process, now: where it is blocked, on what, since when",
 	.doc = "Prints every thread of the processes named, grouped by identical stack, without "
 	       "stopping them.\v"
@@ -75,7 +76,8 @@ const struct command command_dump = {
 	       "  sudo loiter dump -p 1234\n"
 	       "  sudo loiter dump -n nginx --no-idle --min-block 10s\n"
 	       "  sudo loiter dump -p 1234 -f folded | flamegraph.pl > threads.svg\n"
-	       "  sudo loiter dump -p 1234 --save hang.loiter && loiter replay hang.loiter -f go",
+	       "  sudo loiter dump -p 1234 --save hang.loiter\n"
+	       "  loiter replay hang.loiter",
 	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_AGE | OPTIONS_SAVE,
 	.run = run_dump,
 };

@@ -35,13 +35,44 @@ static int run_command(const struct command *command, int argc, char **argv)
 	return status;
 }
 
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_CNT; i++)
+		if (!strcmp(name, commands[i]->name))
+			return commands[i];
+	return NULL;
+}
+
+static int bad_command(const char *name)
+{
+	if (name[0] == '-')
+		say_error("'%s' comes after a command: loiter dump %s ...; see 'loiter --help'",
+			  name, name);
+	else
+		say_error("'%s' is not a command; see 'loiter --help'", name);
+	return STATUS_USAGE;
+}
+
+/* "loiter help dump" is "loiter dump --help". */
+static int help_command(const char *name)
+{
+	const struct command *command = find_command(name);
+	char help[] = "--help";
+	char *argv[] = { NULL, help, NULL };
+
+	return command ? run_command(command, 2, argv) : bad_command(name);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
-	for (size_t i = 0; i < COMMAND_CNT; i++)
-		if (!strcmp(name, commands[i]->name))
-			return run_command(commands[i], argc - 1, argv + 1);
+	const struct command *command = find_command(name);
+
+	if (command)
+		return run_command(command, argc - 1, argv + 1);
+	if (!strcmp(name, "help") && argc > 2)
+		return help_command(argv[2]);
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		print_usage(stdout);
 		return STATUS_DONE;
@@ -50,9 +81,8 @@ int main(int argc, char **argv)
 		puts("loiter " LOITER_VERSION);
 		return STATUS_DONE;
 	}
-	if (argc < 2)
-		print_usage(stderr);
-	else
-		say_error("'%s' is not a command; see 'loiter --help'", name);
+	if (argc >= 2)
+		return bad_command(name);
+	print_usage(stderr);
 	return STATUS_USAGE;
 }

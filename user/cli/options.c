@@ -39,7 +39,7 @@ static const struct {
 	{ OPTIONS_TARGET,
 	  { "name", 'n', "NAME", 0, "every process of this name (repeatable)", 1 } },
 	{ OPTIONS_TARGET, { "all", 'a', NULL, 0, "every process of the machine", 1 } },
-	{ OPTIONS_TARGET, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
+	{ OPTIONS_REPORT, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
 	{ OPTIONS_REPORT,
 	  { "format", 'f', "FORMAT", 0,
 	    "text (default), folded, json, pprof; of a dump threads and go too", 3 } },
@@ -63,7 +63,9 @@ static const struct {
 	  { "min-block", OPT_MIN_BLOCK, "TIME", 0,
 	    "only threads that have not run for TIME (10ms, 30s, 5m)", 3 } },
 	{ OPTIONS_REPORT,
-	  { "no-idle", OPT_NO_IDLE, NULL, 0, "leave out threads that wait for work from outside",
+	  { "no-idle", OPT_NO_IDLE, NULL, 0,
+	    "leave out threads that wait for work from outside: select (also epoll), accept, "
+	    "sleep, signal wait, io_uring",
 	    3 } },
 	{ OPTIONS_REPORT,
 	  { "verbose", 'v', NULL, 0, "every frame, full paths (text and folded)", 3 } },
@@ -297,6 +299,8 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 	vec_init(&ret->tgids, sizeof(pid_t), TARGET_MAX);
 	vec_init(&ret->names, sizeof(char *), TARGET_MAX);
 	argp_err_exit_status = 2;
+	/* Leave out the note on short options' arguments: the list shows which take one. */
+	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	snprintf(name, sizeof(name), "loiter %s", command->name);
 	argv[0] = name;
 	argp_parse(&argp, argc, argv, 0, NULL, &parse);

@@ -19,6 +19,7 @@ struct slot {
 	struct module module;
 	uint32_t first_mapping, mapping_cnt;
 	bool tried;
+	GElf_Addr bias;		/* of the file; only when .module.dwfl is one of a file */
 	struct elf_image image; /* when the file is put together from memory */
 };
 
@@ -178,12 +179,15 @@ static int open_by_path(struct modules *modules, const struct mapping *mapping, 
 	return fd;
 }
 
-static bool is_supported_elf(int fd)
+/* Returns ET_EXEC or ET_DYN; ET_NONE for what is no ELF file of this machine. */
+static int elf_type(int fd)
 {
 	GElf_Ehdr ehdr;
 
-	return pread(fd, &ehdr, sizeof(ehdr), 0) == sizeof(ehdr) &&
-	       elf_image_header_ok(&ehdr, sizeof(ehdr));
+	if (pread(fd, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr) ||
+	    !elf_image_header_ok(&ehdr, sizeof(ehdr)))
+		return ET_NONE;
+	return ehdr.e_type;
 }
 
 /* Returns the address that the file's own address 0 has in the process, from the segment that the
@@ -223,14 +227,48 @@ out:
 	return err;
 }
 
+/* Returns the module of another run of the same file in the same place, when something else is
+ * mapped over its middle (huge pages for code, say); NULL when there is none. */
+static Dwfl_Module *find_reported(const struct modules *modules, const struct slot *slot)
+{
+	const struct vec *mappings = &modules->maps->mappings;
+
+	for (uint32_t i = 0; i < modules->slots.len; i++) {
+		const struct slot *other = vec_at(&modules->slots, i);
+
+		if (other->module.dwfl && !other->image.bytes && other->bias == slot->bias &&
+		    same_file(modules->maps, vec_at(mappings, other->first_mapping),
+			      vec_at(mappings, slot->first_mapping)))
+			return other->module.dwfl;
+	}
+	return NULL;
+}
+
+/* Each module's name is its own: one that is reported with the name and addresses of another makes
+ * libdwfl free that other, whoever still uses it. */
+static const char *dwfl_name(const struct slot *slot, char name[16])
+{
+	snprintf(name, 16, "%u", slot->module.idx);
+	return name;
+}
+
 static Dwfl_Module *report_file(struct modules *modules, struct slot *slot, int fd)
 {
-	char path[4096 + 32];
-	GElf_Addr bias;
+	char path[4096 + 32], name[16];
 	Dwfl_Module *dwfl_module;
+	int type = elf_type(fd);
 
-	if (!is_supported_elf(fd) || find_bias(modules, slot, fd, &bias))
+	if (type == ET_NONE || find_bias(modules, slot, fd, &slot->bias))
 		return NULL;
+	/* V8 maps its built-in functions a second time, near its heap. libdwfl would take the
+	 * addresses for those of the file. */
+	if (type == ET_EXEC && slot->bias) {
+		slot->module.displacement = slot->bias;
+		return NULL;
+	}
+	dwfl_module = find_reported(modules, slot);
+	if (dwfl_module)
+		return dwfl_module;
 	/* Separate debug files are looked for beside this path. */
 	if (modules->foreign_root)
 		snprintf(path, sizeof(path), "/proc/%d/root%s", modules->tgid, slot->module.path);
@@ -240,7 +278,8 @@ static Dwfl_Module *report_file(struct modules *modules, struct slot *slot, int 
 	if (fd < 0)
 		return NULL;
 	dwfl_report_begin_add(modules->dwfl);
-	dwfl_module = dwfl_report_elf(modules->dwfl, slot->module.path, path, fd, bias, true);
+	dwfl_module =
+		dwfl_report_elf(modules->dwfl, dwfl_name(slot, name), path, fd, slot->bias, true);
 	dwfl_report_end(modules->dwfl, NULL, NULL);
 	if (!dwfl_module)
 		close(fd);
@@ -252,12 +291,13 @@ static Dwfl_Module *report_image(struct modules *modules, struct slot *slot)
 	const struct mapping *first = vec_at(&modules->maps->mappings, slot->first_mapping);
 	Dwfl_Module *dwfl_module;
 	void **userdata;
+	char name[16];
 
 	if (elf_image_read(&slot->image, modules->tgid, first, slot->mapping_cnt))
 		return NULL;
 	dwfl_report_begin_add(modules->dwfl);
-	dwfl_module = dwfl_report_module(modules->dwfl, slot->module.path, slot->module.start_addr,
-					 slot->module.end_addr);
+	dwfl_module = dwfl_report_module(modules->dwfl, dwfl_name(slot, name),
+					 slot->module.start_addr, slot->module.end_addr);
 	dwfl_report_end(modules->dwfl, NULL, NULL);
 	if (dwfl_module &&
 	    !dwfl_module_info(dwfl_module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL))
@@ -286,7 +326,7 @@ static void slot_open(struct modules *modules, struct slot *slot)
 		slot->module.dwfl = report_file(modules, slot, fd);
 	else
 		slot->module.dwfl = report_image(modules, slot);
-	if (!slot->module.dwfl)
+	if (!slot->module.dwfl && !slot->module.displacement)
 		modules->losses.unreadable_cnt++;
 }
 

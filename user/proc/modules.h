@@ -27,9 +27,12 @@ struct modules_losses {
 
 /* One mapped file. */
 struct module {
-	Dwfl_Module *dwfl; /* NULL when no ELF file could be had */
+	Dwfl_Module *dwfl; /* NULL when no ELF file could be had; runs of one file may share it */
 	const char *path;  /* as mapped, without " (deleted)"; "[vdso]" */
 	uint64_t start_addr, end_addr;
+	/* Of a second mapping of a program with fixed addresses, which has no .dwfl: how far it is
+	 * from where it belongs; else 0. */
+	uint64_t displacement;
 	uint32_t idx; /* 0..modules_cnt()-1, for a caller's own table by module */
 };
 

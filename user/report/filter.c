@@ -16,21 +16,27 @@ bool filter_shows(const struct report_options *options, const struct model_threa
 	return !is_idle(options, thread) && !is_recent(options, thread);
 }
 
-struct filter_counts filter_count(const struct model *model, const struct report_options *options,
-				  uint32_t process_idx)
+static void count_process(const struct model *model, const struct report_options *options,
+			  const struct model_process *process, struct filter_counts *counts)
 {
-	const struct model_process *process = model_process(model, process_idx);
-	struct filter_counts counts = { 0 };
-
 	for (uint32_t i = 0; i < process->thread_cnt; i++) {
 		const struct model_thread *thread = model_thread(model, process->first_thread + i);
 
 		if (is_idle(options, thread))
-			counts.idle++;
+			counts->idle++;
 		else if (is_recent(options, thread))
-			counts.recent++;
+			counts->recent++;
 		else
-			counts.shown++;
+			counts->shown++;
 	}
+}
+
+struct filter_counts filter_count(const struct model *model, const struct report_options *options,
+				  const uint32_t *processes, uint32_t process_cnt)
+{
+	struct filter_counts counts = { 0 };
+
+	for (uint32_t i = 0; i < process_cnt; i++)
+		count_process(model, options, model_process(model, processes[i]), &counts);
 	return counts;
 }

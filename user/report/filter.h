@@ -18,8 +18,8 @@ struct filter_counts {
 /* Whether the report shows @thread. */
 bool filter_shows(const struct report_options *options, const struct model_thread *thread);
 
-/* Counts the threads of process @process. */
+/* Counts the threads of the @process_cnt @processes. */
 struct filter_counts filter_count(const struct model *model, const struct report_options *options,
-				  uint32_t process);
+				  const uint32_t *processes, uint32_t process_cnt);
 
 #endif

@@ -38,7 +38,7 @@ int report_folded(struct report *report)
 	for (uint32_t i = 0; i < report->model->processes.len && !err; i++) {
 		const char *comm = model_str(report->model, model_process(report->model, i)->comm);
 
-		err = groups_build(&groups, i);
+		err = groups_build(&groups, &i, 1);
 		for (uint32_t j = 0; j < groups.groups.len && !err; j++)
 			err = add_group(&fold, comm, groups_at(&groups, j));
 	}

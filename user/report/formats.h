@@ -60,9 +60,21 @@ void put_process_title(const struct report *report, const struct model_process *
 /* Returns "none stopped", with " by loiter" when somebody else, say with SIGSTOP, stopped one. */
 const char *stopped_words(const struct model *model, const struct model_process *process);
 
-/* Prints "server (pid 73825), 27 threads at 16:30:47, none stopped". */
-void put_process_line(const struct report *report, uint32_t process,
-		      const struct filter_counts *counts);
+/* Prints "server (pid 73825), 27 threads at 16:30:47, none stopped", or of several processes of one
+ * name "server (pids 73825 to 73829), 5 threads ...". */
+void put_heading(const struct report *report, const uint32_t *processes, uint32_t process_cnt,
+		 const struct filter_counts *counts);
+
+/* Whether a section of which the filters leave nothing is only counted: where there are others. */
+bool is_left_out(const struct report *report, const struct filter_counts *counts);
+
+/* Prints how many processes were left out, when any were, behind an empty line unless it is the
+ * @first. */
+void put_left_out(const struct report *report, uint32_t process_cnt, bool first);
+
+/* Prints the ids that @id_at gives for 0..@cnt-1, which ascend: "314 to 318, 402 and 7 more". */
+void put_ids(const struct report *report, uint32_t (*id_at)(const void *arg, uint32_t idx),
+	     const void *arg, uint32_t cnt);
 
 /* Prints the losses, when there are any, behind an empty line. */
 void put_losses(const struct report *report);

@@ -54,6 +54,22 @@ static bool frames_has_bare_start(struct frames *frames, const struct model *mod
 	       frames_is_runtime(frames, model, end - 2);
 }
 
+/* Whether the outermost frame, before @end, is the main that Rust makes: it calls the runtime,
+ * which calls the program's own main. */
+static bool frames_has_rust_main(const struct frames *frames, const struct model *model,
+				 uint32_t first, uint32_t end)
+{
+	static const char runtime[] = "std::rt::lang_start";
+	const struct model_frame *outer, *inner;
+
+	if (end - first < 3)
+		return false;
+	outer = frames_at(frames, end - 1)->frame;
+	inner = frames_at(frames, end - 2)->frame;
+	return outer && inner && !strcmp(model_str(model, outer->func), "main") &&
+	       !strncmp(model_str(model, inner->func), runtime, sizeof(runtime) - 1);
+}
+
 static void frames_find_user(struct frames *frames, const struct model *model)
 {
 	uint32_t first = 0, end = frames->refs.len;
@@ -68,6 +84,9 @@ static void frames_find_user(struct frames *frames, const struct model *model)
 			end--;
 		while (frames_is_runtime(frames, model, end - 1))
 			end--;
+		if (frames_has_rust_main(frames, model, first, end))
+			for (end--; frames_is_runtime(frames, model, end - 1); end--)
+				;
 	}
 	frames->user_first = first;
 	frames->user_end = end;

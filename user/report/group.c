@@ -123,19 +123,27 @@ static int compare_groups(const void *a, const void *b)
 	return (x->first_tid > y->first_tid) - (x->first_tid < y->first_tid);
 }
 
-int groups_build(struct groups *groups, uint32_t process_idx)
+static int groups_add_process(struct groups *groups, const struct model_process *process)
 {
-	const struct model_process *process = model_process(groups->model, process_idx);
+	int err = 0;
+
+	for (uint32_t i = 0; i < process->thread_cnt && !err; i++)
+		if (filter_shows(groups->options,
+				 model_thread(groups->model, process->first_thread + i)))
+			err = groups_add(groups, process->first_thread + i);
+	return err;
+}
+
+int groups_build(struct groups *groups, const uint32_t *processes, uint32_t process_cnt)
+{
 	int err = 0;
 
 	vec_clear(&groups->groups);
 	vec_clear(&groups->members);
 	vec_clear(&groups->picks);
 	table_clear(&groups->by_hash);
-	for (uint32_t i = 0; i < process->thread_cnt && !err; i++)
-		if (filter_shows(groups->options,
-				 model_thread(groups->model, process->first_thread + i)))
-			err = groups_add(groups, process->first_thread + i);
+	for (uint32_t i = 0; i < process_cnt && !err; i++)
+		err = groups_add_process(groups, model_process(groups->model, processes[i]));
 	if (!err)
 		err = groups_fill(groups);
 	if (!err && groups->groups.len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * Threads of one process grouped by what a report shows of them: equal frames, equal wait, equal
+ * Threads of processes grouped by what a report shows of them: equal frames, equal wait, equal
  * state. Stacks that differ only in frames that are not shown are one.
  *
  *   groups --cnt--> members: indices of threads, by tid
@@ -58,9 +58,9 @@ int groups_init(struct groups *groups, const struct model *model,
 		const struct report_options *options, enum shape_of of);
 void groups_release(struct groups *groups);
 
-/* Groups the threads of process @process that the options let through, in place of those of the
- * process before. Returns 0 or -ENOMEM. */
-int groups_build(struct groups *groups, uint32_t process);
+/* Groups the threads of the @process_cnt @processes, by pid, that the options let through, in place
+ * of those before. Returns 0 or -ENOMEM. */
+int groups_build(struct groups *groups, const uint32_t *processes, uint32_t process_cnt);
 
 static inline const struct group *groups_at(const struct groups *groups, uint32_t idx)
 {

@@ -8,6 +8,8 @@
 
 #include "report/words.h"
 
+#define RANGES_MAX 12 /* of ids in one line */
+
 const char *state_name(enum thread_state state)
 {
 	switch (state) {
@@ -33,12 +35,17 @@ const char *wait_words(const struct model *model, enum wait_kind wait, uint32_t 
 	return wait == WAIT_NONE ? state_name(state) : wait_name(wait);
 }
 
-const char *stopped_words(const struct model *model, const struct model_process *process)
+static bool has_stopped_threads(const struct model *model, const struct model_process *process)
 {
 	for (uint32_t i = 0; i < process->thread_cnt; i++)
 		if (model_thread(model, process->first_thread + i)->state == THREAD_STOPPED)
-			return "none stopped by loiter";
-	return "none stopped";
+			return true;
+	return false;
+}
+
+const char *stopped_words(const struct model *model, const struct model_process *process)
+{
+	return has_stopped_threads(model, process) ? "none stopped by loiter" : "none stopped";
 }
 
 void put_process_title(const struct report *report, const struct model_process *process)
@@ -52,22 +59,85 @@ void put_process_title(const struct report *report, const struct model_process *
 	fputs(report->style->reset, out);
 }
 
-void put_process_line(const struct report *report, uint32_t process_idx,
-		      const struct filter_counts *counts)
-{
-	const struct model_process *process = model_process(report->model, process_idx);
-	uint32_t hidden_cnt = counts->idle + counts->recent;
-	FILE *out = report->out;
+struct pids {
+	const struct model *model;
+	const uint32_t *processes;
+};
 
-	put_process_title(report, process);
+static uint32_t pid_at(const void *arg, uint32_t idx)
+{
+	const struct pids *pids = arg;
+
+	return model_process(pids->model, pids->processes[idx])->tgid;
+}
+
+void put_heading(const struct report *report, const uint32_t *processes, uint32_t process_cnt,
+		 const struct filter_counts *counts)
+{
+	const struct pids pids = { .model = report->model, .processes = processes };
+	uint32_t hidden_cnt = counts->idle + counts->recent;
+	uint32_t thread_cnt = counts->shown + hidden_cnt;
+	FILE *out = report->out;
+	bool stopped = false;
+
+	for (uint32_t i = 0; i < process_cnt && !stopped; i++)
+		stopped = has_stopped_threads(report->model,
+					      model_process(report->model, processes[i]));
+	fputs(report->style->title, out);
+	put_clean(out, model_str(report->model, model_process(report->model, processes[0])->comm));
+	fputs(process_cnt == 1 ? " (pid " : " (pids ", out);
+	put_ids(report, pid_at, &pids, process_cnt);
+	fprintf(out, "), %u thread%s", thread_cnt, thread_cnt == 1 ? "" : "s");
+	fputs(report->style->reset, out);
 	if (counts->idle)
 		fprintf(out, " (%u idle", counts->idle);
 	if (counts->recent)
 		fprintf(out, "%s%u that ran in the last %s", counts->idle ? " and " : " (",
 			counts->recent, duration_words(report->options->min_block_ns).text);
-	fprintf(out, "%s at %s, %s\n", hidden_cnt ? " not shown)" : "",
+	fprintf(out, "%s at %s, none stopped%s\n", hidden_cnt ? " not shown)" : "",
 		clock_words(report->model, report->model->boot_ns).text,
-		stopped_words(report->model, process));
+		stopped ? " by loiter" : "");
+}
+
+bool is_left_out(const struct report *report, const struct filter_counts *counts)
+{
+	return !counts->shown && report->model->processes.len > 1;
+}
+
+void put_left_out(const struct report *report, uint32_t process_cnt, bool first)
+{
+	const struct report_options *options = report->options;
+	bool one = process_cnt == 1;
+
+	if (!process_cnt)
+		return;
+	fprintf(report->out, "%snot shown: %u %s", first ? "" : "\n", process_cnt,
+		one ? "process whose threads " : "processes whose threads ");
+	if (options->no_idle)
+		fprintf(report->out, "are all idle%s", options->min_block_ns ? " or " : "");
+	if (options->min_block_ns)
+		fprintf(report->out, "%sran in the last %s", options->no_idle ? "" : "all ",
+			duration_words(options->min_block_ns).text);
+	fputc('\n', report->out);
+}
+
+void put_ids(const struct report *report, uint32_t (*id_at)(const void *arg, uint32_t idx),
+	     const void *arg, uint32_t cnt)
+{
+	uint32_t ranges_max = report->options->verbose ? UINT32_MAX : RANGES_MAX;
+	uint32_t i = 0;
+
+	for (uint32_t range = 0; i < cnt && range < ranges_max; range++) {
+		uint32_t from = id_at(arg, i++), to = from;
+
+		while (i < cnt && id_at(arg, i) == to + 1)
+			to = id_at(arg, i++);
+		fprintf(report->out, "%s%u", range ? ", " : "", from);
+		if (to != from)
+			fprintf(report->out, "%s%u", to == from + 1 ? ", " : " to ", to);
+	}
+	if (i < cnt)
+		fprintf(report->out, " and %u more", cnt - i);
 }
 
 static void put_mark(const struct report *report, const struct frame_form *form, const char *what,

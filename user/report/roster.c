@@ -7,8 +7,7 @@
 
 #include "report/words.h"
 
-#define RANGES_MAX 12 /* of tids in one line */
-#define LISTED_MAX 3  /* objects or names in one line */
+#define LISTED_MAX 3 /* objects or names in one line */
 
 /* The distinct strings that some threads have, in order of tid. */
 struct distinct {
@@ -145,67 +144,67 @@ static void put_entry(struct report *report)
 	fprintf(report->out, "; entry %s", buf_text(&report->line));
 }
 
-static void put_others_origin(struct report *report, const struct members *members,
-			      bool beside_main)
+/* When threads of a group started, and how many they are. */
+struct starts {
+	uint64_t min_ns, max_ns;
+	uint32_t cnt;
+};
+
+static void put_starts(const struct report *report, const struct starts *starts)
 {
-	uint64_t min_ns = UINT64_MAX, max_ns = 0;
-	struct words from, to;
+	struct words from = clock_words(report->model, starts->min_ns);
+	struct words to = clock_words(report->model, starts->max_ns);
 
-	for (uint32_t i = 0; i < members->cnt; i++) {
-		const struct model_thread *thread = member_at(members, i);
-
-		if (thread->tid == model_process(report->model, thread->process)->tgid)
-			continue;
-		if (thread->start_ns < min_ns)
-			min_ns = thread->start_ns;
-		if (thread->start_ns > max_ns)
-			max_ns = thread->start_ns;
-	}
-	from = clock_words(report->model, min_ns);
-	to = clock_words(report->model, max_ns);
-	fprintf(report->out, "  %screated before loiter attached, %s",
-		beside_main ? "the others " : "", from.text);
+	fputs(from.text, report->out);
 	if (strcmp(from.text, to.text))
 		fprintf(report->out, " to %s", to.text);
-	put_entry(report);
-	fputc('\n', report->out);
+}
+
+static void starts_add(struct starts *starts, uint64_t start_ns)
+{
+	if (!starts->cnt || start_ns < starts->min_ns)
+		starts->min_ns = start_ns;
+	if (start_ns > starts->max_ns)
+		starts->max_ns = start_ns;
+	starts->cnt++;
 }
 
 void put_origin(struct report *report, const struct members *members)
 {
-	bool has_main = false;
+	struct starts mains = { 0 }, others = { 0 };
 
-	for (uint32_t i = 0; i < members->cnt && !has_main; i++) {
+	for (uint32_t i = 0; i < members->cnt; i++) {
 		const struct model_thread *thread = member_at(members, i);
+		bool is_main = thread->tid == model_process(report->model, thread->process)->tgid;
 
-		if (thread->tid != model_process(report->model, thread->process)->tgid)
-			continue;
-		has_main = true;
-		fprintf(report->out, "  main thread, started %s\n",
-			clock_words(report->model, thread->start_ns).text);
+		starts_add(is_main ? &mains : &others, thread->start_ns);
 	}
-	if (members->cnt > has_main)
-		put_others_origin(report, members, has_main);
+	if (mains.cnt) {
+		fprintf(report->out, "  main thread%s, started ", mains.cnt == 1 ? "" : "s");
+		put_starts(report, &mains);
+		fputc('\n', report->out);
+	}
+	if (others.cnt) {
+		fprintf(report->out, "  %screated before loiter attached, ",
+			mains.cnt ? "the others " : "");
+		put_starts(report, &others);
+		put_entry(report);
+		fputc('\n', report->out);
+	}
+}
+
+static uint32_t tid_at(const void *arg, uint32_t idx)
+{
+	const struct members *members = arg;
+
+	return member_at(members, idx)->tid;
 }
 
 /* Prints "thread 314" or "threads 314 to 318, 402 and 7 more". */
 static void put_tids(const struct report *report, const struct members *members)
 {
-	uint32_t ranges_max = report->options->verbose ? UINT32_MAX : RANGES_MAX;
-	uint32_t i = 0;
-
 	fputs(members->cnt == 1 ? "thread " : "threads ", report->out);
-	for (uint32_t range = 0; i < members->cnt && range < ranges_max; range++) {
-		uint32_t from = member_at(members, i++)->tid, to = from;
-
-		while (i < members->cnt && member_at(members, i)->tid == to + 1)
-			to = member_at(members, i++)->tid;
-		fprintf(report->out, "%s%u", range ? ", " : "", from);
-		if (to != from)
-			fprintf(report->out, "%s%u", to == from + 1 ? ", " : " to ", to);
-	}
-	if (i < members->cnt)
-		fprintf(report->out, " and %u more", members->cnt - i);
+	put_ids(report, tid_at, members, members->cnt);
 }
 
 /* Prints how often the threads were switched out: an age alone makes one that polls look young. */

@@ -11,6 +11,7 @@
 #include "report/formats.h"
 
 #include "report/group.h"
+#include "report/kin.h"
 #include "report/roster.h"
 #include "report/words.h"
 
@@ -53,12 +54,12 @@ static int put_group(struct report *report, const struct groups *groups, const s
 	return put_roster(report, &members, true);
 }
 
-static int put_process(struct report *report, struct groups *groups, uint32_t process)
+static int put_section(struct report *report, struct groups *groups, const uint32_t *processes,
+		       uint32_t process_cnt, const struct filter_counts *counts)
 {
-	struct filter_counts counts = filter_count(report->model, report->options, process);
-	int err = groups_build(groups, process);
+	int err = groups_build(groups, processes, process_cnt);
 
-	put_process_line(report, process, &counts);
+	put_heading(report, processes, process_cnt, counts);
 	for (uint32_t i = 0; i < groups->groups.len && !err; i++) {
 		fputc('\n', report->out);
 		err = put_group(report, groups, groups_at(groups, i));
@@ -66,17 +67,44 @@ static int put_process(struct report *report, struct groups *groups, uint32_t pr
 	return err;
 }
 
+static int put_sections(struct report *report, struct groups *groups, const struct kin *kin)
+{
+	uint32_t left_out_cnt = 0;
+	bool first = true;
+	int err = 0;
+
+	for (uint32_t i = 0; i < kin->sections.len && !err; i++) {
+		const struct kin_section *section = kin_at(kin, i);
+		const uint32_t *processes = kin_processes(kin, section);
+		struct filter_counts counts =
+			filter_count(report->model, report->options, processes, section->cnt);
+
+		if (is_left_out(report, &counts)) {
+			left_out_cnt += section->cnt;
+			continue;
+		}
+		if (!first)
+			fputc('\n', report->out);
+		first = false;
+		err = put_section(report, groups, processes, section->cnt, &counts);
+	}
+	put_left_out(report, left_out_cnt, first);
+	return err;
+}
+
 int report_text(struct report *report)
 {
 	enum shape_of of = report->options->verbose ? SHAPE_OF_ALL : SHAPE_OF_USER;
 	struct groups groups;
+	struct kin kin;
 	int err = groups_init(&groups, report->model, report->options, of);
+	int kin_err = kin_init(&kin, report->model);
 
-	for (uint32_t i = 0; i < report->model->processes.len && !err; i++) {
-		if (i)
-			fputc('\n', report->out);
-		err = put_process(report, &groups, i);
-	}
+	if (!err)
+		err = kin_err;
+	if (!err)
+		err = put_sections(report, &groups, &kin);
+	kin_release(&kin);
 	groups_release(&groups);
 	put_losses(report);
 	return err;

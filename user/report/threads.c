@@ -55,13 +55,13 @@ static int put_thread(struct report *report, const struct model_thread *thread)
 	return err;
 }
 
-static int put_process(struct report *report, uint32_t process_idx)
+static int put_process(struct report *report, uint32_t process_idx,
+		       const struct filter_counts *counts)
 {
 	const struct model_process *process = model_process(report->model, process_idx);
-	struct filter_counts counts = filter_count(report->model, report->options, process_idx);
 	int err = 0;
 
-	put_process_line(report, process_idx, &counts);
+	put_heading(report, &process_idx, 1, counts);
 	for (uint32_t i = 0; i < process->thread_cnt && !err; i++) {
 		const struct model_thread *thread =
 			model_thread(report->model, process->first_thread + i);
@@ -76,13 +76,23 @@ static int put_process(struct report *report, uint32_t process_idx)
 
 int report_threads(struct report *report)
 {
+	uint32_t left_out_cnt = 0;
+	bool first = true;
 	int err = 0;
 
 	for (uint32_t i = 0; i < report->model->processes.len && !err; i++) {
-		if (i)
+		struct filter_counts counts = filter_count(report->model, report->options, &i, 1);
+
+		if (is_left_out(report, &counts)) {
+			left_out_cnt++;
+			continue;
+		}
+		if (!first)
 			fputc('\n', report->out);
-		err = put_process(report, i);
+		first = false;
+		err = put_process(report, i, &counts);
 	}
+	put_left_out(report, left_out_cnt, first);
 	put_losses(report);
 	return err;
 }

@@ -193,21 +193,39 @@ static struct model_frame name_in_jit(struct symbolizer *symbolizer, struct mode
 	return frame;
 }
 
+/* Returns the module that knows the names of @addr, which it knows as @addr less @ret_off: the one
+ * that covers it, or, for a copy of a program's code, the program. NULL when there is none. */
+static const struct module *find_names(const struct symbolizer *symbolizer,
+				       const struct module *module, uint64_t addr,
+				       uint64_t *ret_off)
+{
+	const struct module *home;
+
+	*ret_off = module ? module->displacement : 0;
+	if (!*ret_off)
+		return module && module->dwfl ? module : NULL;
+	home = modules_find(symbolizer->modules, addr - *ret_off);
+	return home && home->dwfl && !strcmp(home->path, module->path) ? home : NULL;
+}
+
 static int symbolize_loc(struct symbolizer *symbolizer, struct model *model, uint32_t loc_idx)
 {
 	const struct model_loc *loc = model_loc(model, loc_idx);
 	uint64_t pc = loc->pc, addr = loc->exact || !pc ? pc : pc - 1;
 	const struct module *module = modules_find(symbolizer->modules, addr);
 	struct model_frame frames[LINES_FRAME_MAX] = { { .module_off = pc } };
+	const struct module *named;
 	uint32_t cnt = 1;
+	uint64_t off;
 	int err;
 
-	if (module && module->dwfl) {
-		cnt = name_in_module(symbolizer, model, module, pc, addr, frames);
+	named = find_names(symbolizer, module, addr, &off);
+	if (named) {
+		cnt = name_in_module(symbolizer, model, named, pc - off, addr - off, frames);
 	} else if (is_jit_code(symbolizer, addr)) {
 		frames[0] = name_in_jit(symbolizer, model, pc, addr);
 	} else if (module) {
-		frames[0].module_off = pc - module->start_addr;
+		frames[0].module_off = pc - (off ? off : module->start_addr);
 		frames[0].module = strpool_add(&model->strings, module->path);
 	}
 	err = model_set_loc_frames(model, loc_idx, frames, cnt);

@@ -114,7 +114,7 @@ static enum stack_end step_frame(const struct unwinder *unwinder, const struct r
 	uint64_t cfa, ra, fp;
 
 	/* The outermost frame of code that keeps frame pointers has none to return to. */
-	if (rule->flags & RULE_GUESS && at->fp <= at->sp)
+	if (rule->flags & RULE_GUESS && at->fp < at->sp)
 		return STACK_END_NO_CFI;
 	if (!read_cfa(rule, at, memory, &cfa))
 		return no_cfi ? STACK_END_NO_CFI : unreadable(memory);
