@@ -16,6 +16,8 @@
 #include <linux/types.h>
 #endif
 
+#include "bpf/rule.h"
+
 #define WIRE_COMM_BYTES 16
 #define WIRE_REG_MAX 33 /* registers in the DWARF numbering of the ISA; x86-64 uses 17 */
 #define WIRE_SYSCALL_ARG_MAX 6

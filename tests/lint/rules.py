@@ -19,7 +19,8 @@ PROC_ONLY_ROOMS = {"unwind", "symbolize"}
 IO_HEADER = re.compile(r"<(fcntl|unistd|dirent|poll|signal|pthread|netdb|spawn|sys/(?!types\.h|"
                        r"cdefs\.h)[\w/]+)(\.h)?>|<(netinet|arpa|linux|elfutils|bpf)/")
 IO_MODULES = {"base/clock.h", "base/file.h", "base/caps.h"}
-SKELETON, SKELETON_USER = "loiter.skel.h", "user/capture/loader.c"
+SKELETON_USERS = {"loiter.skel.h": "user/capture/loader.c",
+                  "record.skel.h": "user/capture/recorder.c"}
 
 # (names called, where: a prefix of the path, except: prefixes or files, why)
 BANNED = [
@@ -91,8 +92,8 @@ def check_rooms(source):
         return
     for line, name in source.includes():
         plain, room = name[1:-1], name[1:-1].split("/")[0]
-        if plain.endswith(SKELETON) and source.path != SKELETON_USER:
-            yield line, f"only {SKELETON_USER} includes the skeleton"
+        if plain in SKELETON_USERS and source.path != SKELETON_USERS[plain]:
+            yield line, f"only {SKELETON_USERS[plain]} includes the skeleton"
         if plain.endswith(".pb-c.h") and source.room not in (None, "report"):
             yield line, f"{source.room}/ includes {plain}: only report/ knows protocol buffers"
         if source.path.startswith("bpf/") and name[0] == '"' and \

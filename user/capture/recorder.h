@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "bpf/rule.h"
+#include "bpf/wire.h"
 #include "capture/capture.h"
 #include "wire/event.h"
 

@@ -90,7 +90,8 @@ static uint32_t process_of(struct assembly *assembly, const struct entry *entry)
 	model_process(model, *slot)->exe = strpool_add(&model->strings, exe);
 	/* Replaced by the leader's name when the leader is seen. */
 	model_process(model, *slot)->comm = strpool_add(&model->strings, entry->comm);
-	if (!target->unwinder)
+	if (!target->unwinder && entry->task_state != WIRE_STATE_ZOMBIE &&
+	    entry->task_state != WIRE_STATE_DEAD)
 		model->losses[LOSS_PROCESSES_UNREADABLE]++;
 	return *slot;
 }
@@ -283,7 +284,8 @@ static void describe_object(struct assembly *assembly, struct model_thread *thre
 	assembly->model->losses[LOSS_OBJECTS_UNREADABLE] += answer.unreadable;
 }
 
-static void describe_waits(struct assembly *assembly)
+/* What threads wait for is told of the moment of a snapshot; a recording has many moments. */
+static void describe_waits(struct assembly *assembly, bool objects)
 {
 	struct model *model = assembly->model;
 
@@ -295,7 +297,7 @@ static void describe_waits(struct assembly *assembly)
 
 		fill_evidence(model, thread, entry, &evidence);
 		thread->wait = (uint8_t)classify(assembly, thread, entry, &evidence);
-		if (thread->state == THREAD_BLOCKED)
+		if (objects && thread->state == THREAD_BLOCKED)
 			describe_object(assembly, thread, entry, &evidence);
 	}
 }
@@ -371,7 +373,7 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 	code = symbolize(assembly, err);
 	if (code)
 		return code;
-	describe_waits(assembly);
+	describe_waits(assembly, !spans);
 	if (spans)
 		classify_spans(assembly, spans);
 	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;

@@ -16,6 +16,7 @@
 #include "collect/book.h"
 #include "collect/snapshot.h"
 #include "collect/spaces.h"
+#include "proc/process.h"
 
 #define POLL_MS 50
 #define LEARN_FIRST_NS (3 * 1000 * 1000ULL)
@@ -117,7 +118,7 @@ static int on_first_look(void *arg, const struct wire_record *record)
 static bool all_exited(const struct record_options *options)
 {
 	for (uint32_t i = 0; i < options->tgid_cnt; i++)
-		if (!kill(options->tgids[i], 0) || errno != ESRCH)
+		if (!process_check(options->tgids[i], NULL))
 			return false;
 	return options->tgid_cnt > 0;
 }

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "proc/maps.h"
 #include "proc/modules.h"
-#include "bpf/rule.h"
+#include "bpf/wire.h"
 
 struct cfi;
 

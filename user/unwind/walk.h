@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "bpf/rule.h"
+#include "bpf/wire.h"
 #include "model/model.h"
 #include "proc/maps.h"
 #include "proc/modules.h"
