@@ -104,7 +104,7 @@ static int place_loc(struct locations *locations, uint32_t idx)
 	place = vec_at(&locations->places, *id - 1);
 	if (frames && mapping != MODEL_NONE)
 		place->bias = loc->pc - frames[loc->frame_cnt - 1].module_off;
-	for (uint32_t i = 0; i < loc->frame_cnt; i++) {
+	for (uint32_t i = 0; frames && i < loc->frame_cnt; i++) {
 		place->has_filenames |= frames[i].file != 0;
 		place->has_line_numbers |= frames[i].line != 0;
 		place->has_inline_frames |= frames[i].inlined;
