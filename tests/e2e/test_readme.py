@@ -40,7 +40,7 @@ def fill_bin(bin_dir: Path) -> None:
 
 
 def outputs(command: str, cwd: Path) -> list[Path]:
-    return [cwd / name for name in re.findall(r"(?:>|--save) ([\w.]+)", command)]
+    return [cwd / name for name in re.findall(r"(?:>|--save|-o) ([\w.]+)", command)]
 
 
 def run_one(command: str, cwd: Path, env: dict[str, str]) -> None:
