@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -170,6 +171,29 @@ int outfile_open(struct outfile *out, const char *path, struct err *err)
 	return 0;
 }
 
+/* Closes the file and gives it its name. Signals wait: Ctrl-C between the temporary name and the
+ * final one would leave the former behind. */
+static int outfile_finish(struct outfile *out)
+{
+	sigset_t all, before;
+	int code = 0;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	if (!out->in_place && !out->temp_path)
+		code = outfile_link(out);
+	if (fclose(take_ptr(out->stream)) && !code)
+		code = -errno;
+	if (!code && out->temp_path && rename(out->temp_path, out->path))
+		code = -errno;
+	if (code && out->temp_path) {
+		unlink(out->temp_path);
+		free(take_ptr(out->temp_path));
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return code;
+}
+
 int outfile_commit(struct outfile *out, struct err *err)
 {
 	const char *name = out->path ? out->path : "standard output";
@@ -181,12 +205,8 @@ int outfile_commit(struct outfile *out, struct err *err)
 	if (out->path) {
 		if (!code && !out->in_place && fsync(fileno(out->stream)))
 			code = -errno;
-		if (!code && !out->in_place && !out->temp_path)
-			code = outfile_link(out);
-		if (fclose(take_ptr(out->stream)) && !code)
-			code = -errno;
-		if (!code && out->temp_path && rename(out->temp_path, out->path))
-			code = -errno;
+		if (!code)
+			code = outfile_finish(out);
 	}
 	if (code) {
 		err_set_errno(err, code, "cannot write '%s'", name);
