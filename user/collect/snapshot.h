@@ -33,9 +33,9 @@ struct entry {
 	enum entry_state state;
 	uint32_t target; /* index */
 	uint32_t generation;
-	uint32_t stack;	 /* in .stacks; STACKSET_NONE */
-	uint32_t kstack; /* in .stacks; STACKSET_NONE */
-	uint32_t seen_pass;
+	uint32_t stack;			 /* in .stacks; STACKSET_NONE */
+	uint32_t kstack;		 /* in .stacks; STACKSET_NONE */
+	uint32_t seen_pass, sought_pass; /* in which it was last seen; looked for by itself */
 	/* From the record: */
 	uint32_t tid;
 	uint32_t task_state; /* enum wire_state */
