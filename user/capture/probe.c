@@ -103,8 +103,8 @@ static void probe_filter(struct probe_result *ret)
 
 static void probe_clock(struct probe_result *ret)
 {
-	struct capture *capture = probe_capture(NULL);
 	struct err err = { "" };
+	struct capture *capture = probe_capture(&err);
 
 	ret->ok = capture && !capture_sample_start(capture, &err);
 	if (!ret->ok)
