@@ -46,7 +46,8 @@ def outputs(command: str, cwd: Path) -> list[Path]:
 def run_one(command: str, cwd: Path, env: dict[str, str]) -> None:
     in_repo = re.search(r"(^| )(make|\./deps\.sh) ", command)
     if command.endswith("make test"):
-        command = "make -n test"
+        # Not by "make -n", which runs the lines that start other makes, and so all of this again.
+        command = "grep -q ^test: tests/tests.mk"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=REPO if in_repo else cwd,
                           env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace",
