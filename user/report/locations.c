@@ -99,10 +99,10 @@ static int place_loc(struct locations *locations, uint32_t idx)
 		*id = mapping + 1;
 	else if (frames && frames[loc->frame_cnt - 1].module)
 		err = place_of_module(locations, frames[loc->frame_cnt - 1].module, id);
-	if (err || !*id)
+	if (err || !*id || !frames)
 		return err;
 	place = vec_at(&locations->places, *id - 1);
-	if (frames && mapping != MODEL_NONE)
+	if (mapping != MODEL_NONE)
 		place->bias = loc->pc - frames[loc->frame_cnt - 1].module_off;
 	for (uint32_t i = 0; frames && i < loc->frame_cnt; i++) {
 		place->has_filenames |= frames[i].file != 0;
