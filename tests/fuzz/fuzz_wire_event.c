@@ -38,6 +38,22 @@ static uint64_t check_record(void)
 	case WIRE_SAMPLE:
 		require(record.sample.copy_bytes <= WIRE_COPY_MAX_BYTES);
 		return hash_bytes(record.sample.copy, record.sample.copy_bytes);
+	case WIRE_STACK:
+		require(record.stack.pc_cnt && record.stack.pc_cnt <= WIRE_WALK_MAX + 1);
+		return hash_bytes(record.stack.pc, record.stack.pc_cnt * sizeof(uint64_t));
+	case WIRE_MISS:
+	case WIRE_VERIFY:
+		require(record.miss.pc_cnt && record.miss.pc_cnt <= WIRE_WALK_MAX);
+		require(record.miss.copy_bytes <= WIRE_MISS_COPY_BYTES);
+		return hash_bytes(record.miss.copy, record.miss.copy_bytes) ^
+		       hash_bytes(record.miss.pc, record.miss.pc_cnt * sizeof(uint64_t));
+	case WIRE_TICK:
+		return hash_bytes(&record.tick, sizeof(record.tick));
+	case WIRE_EXIT:
+		require(strnlen(record.exit.comm, WIRE_COMM_BYTES) < WIRE_COMM_BYTES);
+		return hash_bytes(&record.exit, sizeof(record.exit));
+	case WIRE_REMAP:
+		return hash_bytes(&record.remap, sizeof(record.remap));
 	}
 	abort();
 }

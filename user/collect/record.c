@@ -16,6 +16,7 @@
 #include "collect/book.h"
 #include "collect/snapshot.h"
 #include "collect/spaces.h"
+#include "proc/pidns.h"
 #include "proc/process.h"
 
 #define POLL_MS 50
@@ -373,6 +374,13 @@ int record_take(const struct record_options *options, struct model *model, struc
 
 	if (!recording)
 		return err_set(err, code, "not enough memory for a recording");
+	if (!pidns_is_initial()) {
+		free(recording);
+		return err_set(
+			err, -EINVAL,
+			"'loiter record' does not work inside a PID namespace: run it on the "
+			"host, where the process has another pid");
+	}
 	recording->options = options;
 	book_init(&recording->book, &recording->snapshot);
 	vec_init(&recording->ended, sizeof(struct wire_exit), EXIT_MAX);
