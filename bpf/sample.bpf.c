@@ -14,17 +14,17 @@ struct {
 	__uint(max_entries, 2 << 20);
 } samples SEC(".maps");
 
-/* sampled: tid -> 1 for threads already caught. Written and read by on_sample; bounded by evicting
- * the oldest, which costs a second sample and nothing else. */
+/* sampled: tid -> the window in which the thread was last caught. Written and read by on_sample;
+ * bounded by evicting the oldest, which costs a second sample and nothing else. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u32);
-	__type(value, __u8);
+	__type(value, __u32);
 } sampled SEC(".maps");
 
-/* The level of loiter's PID namespace, known to user space from the iterator. */
-__u32 reader_level = 0;
+/* Counts the starts of the clock; written by user space. */
+__u32 sample_window = 0;
 __u64 drop_samples = 0;
 
 static __always_inline __u32 copy_stack(struct wire_sample *sample, __u64 addr)
@@ -52,15 +52,17 @@ SEC("perf_event")
 int on_sample(struct bpf_perf_event_data *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	__u32 tgid = task_tid_at(BPF_CORE_READ(task, group_leader), reader_level);
-	__u32 tid = task_tid_at(task, reader_level);
+	__u32 tgid = task_tid(BPF_CORE_READ(task, group_leader));
+	__u32 tid = task_tid(task), window = sample_window, *caught;
 	struct wire_sample *sample;
 	struct pt_regs regs;
-	__u8 one = 1;
 
+	if (!tgid || !tid)
+		return 0; /* not in our namespace */
 	if (!cfg_all && !bpf_map_lookup_elem(&targets, &tgid))
 		return 0; /* not a target */
-	if (!BPF_CORE_READ(task, mm) || bpf_map_lookup_elem(&sampled, &tid))
+	caught = bpf_map_lookup_elem(&sampled, &tid);
+	if (!BPF_CORE_READ(task, mm) || (caught && *caught == window))
 		return 0; /* a kernel thread, or caught before */
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
 		if (task_user_regs(bpf_get_current_task_btf(), &regs))
@@ -87,10 +89,12 @@ int on_sample(struct bpf_perf_event_data *ctx)
 		sample->flags |= WIRE_COMPAT;
 	sample->start_ns = BPF_CORE_READ(task, start_boottime);
 	sample->time_ns = bpf_ktime_get_ns();
+	sample->exec_id = task_exec_id(task);
+	sample->exec_pages = task_exec_pages(task);
 	arch_fill_regs(sample->reg, &regs);
 	sample->copy_addr = arch_stack_pointer(sample->reg);
 	sample->copy_bytes = copy_stack(sample, sample->copy_addr);
 	bpf_ringbuf_submit(sample, 0);
-	bpf_map_update_elem(&sampled, &tid, &one, BPF_ANY);
+	bpf_map_update_elem(&sampled, &tid, &window, BPF_ANY);
 	return 0;
 }

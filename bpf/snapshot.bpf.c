@@ -77,17 +77,17 @@ int on_task(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct snap_scratch *scratch;
 	struct wire_task *record;
-	__u32 level, tid, tgid, zero = 0;
+	__u32 tid, tgid, zero = 0;
 
 	if (!task)
 		return 0; /* end of iteration */
-	level = reader_pidns_level();
-	tgid = task_tid_at(task->group_leader, level);
-	if (!tgid)
-		return 0; /* not in our namespace */
+	note_reader();
+	tgid = task_tid(task->group_leader);
+	tid = task_tid(task);
+	if (!tgid || !tid)
+		return 0; /* not in our namespace, or no longer */
 	if (!cfg_all && !bpf_map_lookup_elem(&targets, &tgid))
 		return 0; /* not a target */
-	tid = task_tid_at(task, level);
 
 	scratch = bpf_map_lookup_elem(&snap_scratch, &zero);
 	if (!scratch)
@@ -113,8 +113,8 @@ int on_task(struct bpf_iter__task *ctx)
 	record->start_ns = task->start_boottime;
 	record->last_arrival_ns = task->sched_info.last_arrival;
 	record->last_stint_ns = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
-	record->exec_id = (__u64)task->self_exec_id;
-	record->exec_pages = BPF_CORE_READ(task, mm, exec_vm);
+	record->exec_id = task_exec_id(task);
+	record->exec_pages = task_exec_pages(task);
 	record->now_ns = bpf_ktime_get_ns();
 	bpf_seq_write(ctx->meta->seq, record, sizeof(*record));
 	if (cfg_kstacks && !(record->flags & WIRE_ON_CPU))

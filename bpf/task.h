@@ -32,6 +32,11 @@ struct {
 	__type(value, __u8);
 } targets SEC(".maps") __weak;
 
+/* The PID namespace that loiter lives in, and its depth. Written by on_task, which loiter always
+ * runs before on_sample, where the current task is another. */
+__u32 reader_pidns_level __weak = 0;
+__u64 reader_pidns __weak = 0;
+
 /* "state" became "__state" in 5.14: 2f064a59a11f ("sched: Change task_struct::state"). */
 struct task_struct___state_long {
 	volatile long state;
@@ -86,28 +91,48 @@ static __always_inline long task_user_regs(struct task_struct *task, struct pt_r
 	return bpf_probe_read_kernel(ret, sizeof(*ret), regs);
 }
 
-/* The depth of the PID namespace that loiter itself, the current task, lives in. */
-static __always_inline __u32 reader_pidns_level(void)
+static __always_inline int read_upid(struct upid *ret, struct pid *pid, __u32 level)
 {
-	struct task_struct *reader = (void *)bpf_get_current_task();
-
-	return BPF_CORE_READ(reader, thread_pid, level);
+	return (int)bpf_core_read(ret, sizeof(*ret), &pid->numbers[level & 31]);
 }
 
-/* The id of @task in the PID namespace at depth @level, 0 when it has none there. */
-static __always_inline __u32 task_tid_at(struct task_struct *task, __u32 level)
+/* Notes the PID namespace of the current task, which is loiter reading its iterator. */
+static __always_inline void note_reader(void)
 {
+	struct task_struct *reader = (void *)bpf_get_current_task();
+	struct pid *pid = BPF_CORE_READ(reader, thread_pid);
+	struct upid upid = {};
+
+	reader_pidns_level = BPF_CORE_READ(pid, level);
+	if (!read_upid(&upid, pid, reader_pidns_level))
+		reader_pidns = (__u64)upid.ns;
+}
+
+/* The id of @task in loiter's PID namespace, 0 when it has none there. */
+static __always_inline __u32 task_tid(struct task_struct *task)
+{
+	__u32 level = reader_pidns_level;
+	struct upid upid = {};
 	struct pid *pid;
-	struct upid upid;
 
 	if (!level)
 		return (__u32)BPF_CORE_READ(task, pid);
 	pid = BPF_CORE_READ(task, thread_pid);
-	if (!pid || BPF_CORE_READ(pid, level) < level)
+	if (!pid || BPF_CORE_READ(pid, level) < level || read_upid(&upid, pid, level))
 		return 0;
-	if (bpf_core_read(&upid, sizeof(upid), &pid->numbers[level & 31]))
-		return 0;
-	return (__u32)upid.nr;
+	return (__u64)upid.ns == reader_pidns ? (__u32)upid.nr : 0;
+}
+
+/* Counts the execs of @task's process. */
+static __always_inline __u64 task_exec_id(struct task_struct *task)
+{
+	return (__u64)BPF_CORE_READ(task, self_exec_id);
+}
+
+/* How many pages of code @task's process has mapped. */
+static __always_inline __u64 task_exec_pages(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, mm, exec_vm);
 }
 
 #endif

@@ -100,14 +100,16 @@ struct wire_sample {
 	__u32 copy_bytes;
 	__u64 start_ns; /* of the thread, as in wire_task */
 	__u64 time_ns;	/* CLOCK_MONOTONIC */
+	__u64 exec_id;	/* as in wire_task, which tells whether its process's map still holds */
+	__u64 exec_pages;
 	__u64 copy_addr;
 	__u64 reg[WIRE_REG_MAX];
-	__u8 copy[WIRE_COPY_MAX_BYTES]; /* only .copy_bytes of it are sent */
+	__u8 copy[WIRE_COPY_MAX_BYTES]; /* only .copy_bytes of it are filled */
 };
 
 _Static_assert(sizeof(struct wire_header) == 8, "wire_header");
 _Static_assert(sizeof(struct wire_task) == 432, "wire_task");
 _Static_assert(sizeof(struct wire_kstack) == 1032, "wire_kstack");
-_Static_assert(sizeof(struct wire_sample) == 312 + WIRE_COPY_MAX_BYTES, "wire_sample");
+_Static_assert(sizeof(struct wire_sample) == 328 + WIRE_COPY_MAX_BYTES, "wire_sample");
 
 #endif

@@ -4,7 +4,8 @@
  * it ends, the kernel removes all of it.
  *
  *   life cycle  capture_new, capture_free
- *   threads     capture_read_tasks, capture_read_self
+ *   threads     capture_read_tasks, capture_read_every_task, capture_read_thread,
+ *               capture_read_self
  *   running     capture_sample_start, capture_sample_poll, capture_sample_stop
  */
 #ifndef CAPTURE_CAPTURE_H
@@ -41,8 +42,14 @@ struct capture *capture_new(const struct capture_options *options, struct err *e
 void capture_free(struct capture *capture);
 
 /* Visits every thread of the targets once, in the order of the kernel's walk, each with its kernel
- * stack behind it when asked for. Returns 0, the visitor's error, or -errno with @err set. */
+ * stack behind it when asked for. When a thread ends meanwhile, the kernel's walk over a single
+ * process may end with it, and those behind it are missed.
+ * Returns 0, or the visitor's error or -errno with @err set. */
 int capture_read_tasks(struct capture *capture, capture_visit *visit, void *arg, struct err *err);
+
+/* As capture_read_tasks, but misses none: goes through all threads of the machine. */
+int capture_read_every_task(struct capture *capture, capture_visit *visit, void *arg,
+			    struct err *err);
 
 /* Whether single threads can be visited: this kernel's iterator takes a filter. */
 bool capture_can_read_thread(const struct capture *capture);
@@ -53,13 +60,15 @@ int capture_read_thread(struct capture *capture, pid_t tid, capture_visit *visit
 /* Reads the record of the calling thread. Returns 0 or -errno. */
 int capture_read_self(struct capture *capture, struct wire_task *ret);
 
-/* Starts the CPU clock on every CPU. Returns 0 or -errno with @err set. */
+/* Starts the CPU clock on every CPU, and with it a window in which each running thread is sampled
+ * once. Returns 0 or -errno with @err set. */
 int capture_sample_start(struct capture *capture, struct err *err);
 
 /* Waits up to @timeout_ms for samples and visits those that came. Returns 0 or -errno. */
 int capture_sample_poll(struct capture *capture, int timeout_ms, capture_visit *visit, void *arg);
 
-/* Stops the clock. What was sampled before can still be polled, with a timeout of 0. */
+/* Stops the clock. What was sampled before can still be polled, with a timeout of 0, until the next
+ * start. */
 void capture_sample_stop(struct capture *capture);
 
 struct capture_losses capture_losses(const struct capture *capture);

@@ -21,6 +21,7 @@
 struct capture {
 	struct loiter_bpf *skel;
 	struct bpf_link *tasks;
+	struct bpf_link *every; /* NULL until needed: as .tasks, without the kernel's filter */
 	struct bpf_link *self;
 	bool has_filter; /* of the task iterator */
 	bool has_clock;	 /* on_sample is loaded */
@@ -121,7 +122,9 @@ static int attach(struct capture *capture, pid_t only)
 	capture->tasks = attach_iterator(capture, only);
 	if (!capture->tasks)
 		return -errno;
-	capture->self = attach_filtered(capture, 0, gettid());
+	/* By process: older kernels refuse the number of a process that they cannot use, but ignore
+	 * that of a thread, which stands where they expect something else. */
+	capture->self = attach_filtered(capture, getpid(), 0);
 	capture->has_filter = capture->self != NULL;
 	if (!capture->self)
 		capture->self = attach_iterator(capture, 0);
@@ -179,6 +182,7 @@ void capture_free(struct capture *capture)
 	vec_release(&capture->sample_links);
 	ring_buffer__free(capture->ring);
 	bpf_link__destroy(capture->tasks);
+	bpf_link__destroy(capture->every);
 	bpf_link__destroy(capture->self);
 	loiter_bpf__destroy(capture->skel);
 	free(capture->record);
@@ -238,15 +242,27 @@ static int read_link(struct capture *capture, struct bpf_link *link, capture_vis
 	return err;
 }
 
+static int read_tasks(struct capture *capture, struct bpf_link *link, capture_visit *visit,
+		      void *arg, struct err *err)
+{
+	int code = read_link(capture, link, visit, arg);
+
+	return code ? err_set_errno(err, code, "cannot read the task iterator") : 0;
+}
+
 int capture_read_tasks(struct capture *capture, capture_visit *visit, void *arg, struct err *err)
 {
-	int code;
+	return read_tasks(capture, capture->tasks, visit, arg, err);
+}
 
-	err_set(err, 0, "%s", "");
-	code = read_link(capture, capture->tasks, visit, arg);
-	if (code && err && !err->msg[0])
-		return err_set_errno(err, code, "cannot read the task iterator");
-	return code;
+int capture_read_every_task(struct capture *capture, capture_visit *visit, void *arg,
+			    struct err *err)
+{
+	if (!capture->every)
+		capture->every = attach_iterator(capture, 0);
+	if (!capture->every)
+		return err_set_errno(err, -errno, "cannot attach the task iterator");
+	return read_tasks(capture, capture->every, visit, arg, err);
 }
 
 bool capture_can_read_thread(const struct capture *capture)
@@ -336,6 +352,13 @@ static int attach_clock(struct capture *capture, int cpu)
 	return 0;
 }
 
+static int ignore_record(void *arg, const struct wire_record *record)
+{
+	(void)arg;
+	(void)record;
+	return 0;
+}
+
 int capture_sample_start(struct capture *capture, struct err *err)
 {
 	int cpu_cnt = libbpf_num_possible_cpus();
@@ -348,6 +371,9 @@ int capture_sample_start(struct capture *capture, struct err *err)
 						 on_ring_record, capture, NULL);
 	if (!capture->ring)
 		return err_set_errno(err, -errno, "cannot map the ring buffer");
+	/* What an earlier window left is old by now, and its threads are to be caught again. */
+	capture_sample_poll(capture, 0, ignore_record, NULL);
+	capture->skel->bss->sample_window++;
 	for (int cpu = 0; cpu < cpu_cnt && !code; cpu++)
 		code = attach_clock(capture, cpu);
 	if (code) {
