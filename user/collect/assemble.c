@@ -77,7 +77,7 @@ static uint32_t process_of(struct assembly *assembly, const struct entry *entry)
 {
 	struct model *model = assembly->model;
 	uint32_t *slot = &assembly->process_of_target[entry->target];
-	const struct target *target = vec_at(&assembly->snapshot->targets, entry->target);
+	const struct target *target = snapshot_target(assembly->snapshot, entry->target);
 	char exe[4096];
 
 	if (*slot != MODEL_NONE)
@@ -155,7 +155,7 @@ static int symbolize(struct assembly *assembly, struct err *err)
 	struct model *model = assembly->model;
 
 	for (uint32_t i = 0; i < snapshot->targets.len; i++) {
-		struct target *target = vec_at(&snapshot->targets, i);
+		struct target *target = snapshot_target(snapshot, i);
 		struct modules_losses losses;
 		int code;
 
@@ -251,7 +251,7 @@ static void describe_object(struct assembly *assembly, struct model_thread *thre
 			    const struct entry *entry, const struct wait_evidence *evidence)
 {
 	const struct snapshot *snapshot = assembly->snapshot;
-	struct target *target = vec_at(&snapshot->targets, entry->target);
+	struct target *target = snapshot_target(snapshot, entry->target);
 	struct wait_objects **objects = &assembly->wait_objects[entry->target];
 	struct wait_request request = { .tid = (pid_t)entry->tid,
 					.kind = thread->wait,

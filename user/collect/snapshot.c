@@ -27,7 +27,8 @@ struct taking {
 	struct snapshot *snapshot;
 	struct walk walk;
 	struct stack_memory memory;
-	uint32_t pass;
+	uint32_t pass, full_pass;
+	bool threads_end;   /* meanwhile: full passes need the sure way */
 	struct entry *last; /* whose kernel stack comes next */
 };
 
@@ -37,7 +38,7 @@ bool entry_is_settled(const struct snapshot *snapshot, const struct entry *entry
 
 	if (entry->state != ENTRY_STABLE && entry->state != ENTRY_SAMPLED)
 		return false;
-	target = vec_at(&snapshot->targets, entry->target);
+	target = snapshot_target(snapshot, entry->target);
 	return entry->generation == target->generation;
 }
 
@@ -86,19 +87,23 @@ static struct target *find_target(struct taking *taking, const struct wire_task 
 	struct target *target;
 
 	if (table_find(&snapshot->target_by_tgid, task->tgid, ret_idx)) {
-		target = vec_at(&snapshot->targets, *ret_idx);
+		target = snapshot_target(snapshot, *ret_idx);
 		target_refresh(target, task);
 		return target;
 	}
-	*ret_idx = snapshot->targets.len;
-	target = vec_push(&snapshot->targets);
+	target = target_new(task);
 	if (!target)
 		return NULL;
-	if (table_put(&snapshot->target_by_tgid, task->tgid, *ret_idx)) {
-		snapshot->targets.len--;
+	*ret_idx = snapshot->targets.len;
+	if (vec_append(&snapshot->targets, &target, 1)) {
+		target_free(target);
 		return NULL;
 	}
-	target_init(target, task);
+	if (table_put(&snapshot->target_by_tgid, task->tgid, *ret_idx)) {
+		snapshot->targets.len--;
+		target_free(target);
+		return NULL;
+	}
 	return target;
 }
 
@@ -202,7 +207,7 @@ static int on_record(void *arg, const struct wire_record *record)
 	target = find_target(taking, task, &target_idx);
 	entry = target ? find_entry(taking, task) : NULL;
 	if (!entry) {
-		taking->snapshot->losses[LOSS_THREADS_OVER_MAX]++;
+		taking->snapshot->losses[LOSS_THREADS_OVER_MAX]++; /* of this pass */
 		return 0;
 	}
 	if (is_stable(entry, target, task)) {
@@ -225,18 +230,42 @@ static uint32_t count_pending(const struct snapshot *snapshot)
 	return cnt;
 }
 
+static void check_targets(struct snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->targets.len; i++)
+		target_check(snapshot_target(snapshot, i));
+}
+
+/* Looks at every thread. */
+static int full_pass(struct taking *taking, struct err *err)
+{
+	int code;
+
+	taking->full_pass = ++taking->pass;
+	taking->snapshot->losses[LOSS_THREADS_OVER_MAX] = 0;
+	if (taking->threads_end)
+		code = capture_read_every_task(taking->capture, on_record, taking, err);
+	else
+		code = capture_read_tasks(taking->capture, on_record, taking, err);
+	check_targets(taking->snapshot);
+	return code;
+}
+
 /* Looks twice, in quick succession, at each thread that is still pending. */
 static int single_round(struct taking *taking, struct err *err)
 {
 	struct snapshot *snapshot = taking->snapshot;
 
+	taking->pass++;
 	for (uint32_t i = 0; i < snapshot->entries.len; i++) {
-		const struct entry *entry = vec_at(&snapshot->entries, i);
+		struct entry *entry = vec_at(&snapshot->entries, i);
 
 		for (int looks = 0; looks < 2 && !entry_is_settled(snapshot, entry); looks++) {
-			int code = capture_read_thread(taking->capture, (pid_t)entry->tid,
-						       on_record, taking);
+			int code;
 
+			entry->sought_pass = taking->pass;
+			code = capture_read_thread(taking->capture, (pid_t)entry->tid, on_record,
+						   taking);
 			if (code == -ESRCH)
 				break;
 			if (code)
@@ -245,6 +274,7 @@ static int single_round(struct taking *taking, struct err *err)
 			entry = vec_at(&snapshot->entries, i);
 		}
 	}
+	check_targets(snapshot);
 	return 0;
 }
 
@@ -252,10 +282,9 @@ static int another_pass(struct taking *taking, struct err *err)
 {
 	uint32_t pending = count_pending(taking->snapshot);
 
-	taking->pass++;
 	if (pending <= SINGLE_MAX && capture_can_read_thread(taking->capture))
 		return single_round(taking, err);
-	return capture_read_tasks(taking->capture, on_record, taking, err);
+	return full_pass(taking, err);
 }
 
 static int on_sample(void *arg, const struct wire_record *record)
@@ -271,13 +300,15 @@ static int on_sample(void *arg, const struct wire_record *record)
 	if (record->type != WIRE_SAMPLE || !table_find(&snapshot->entry_by_tid, sample->tid, &idx))
 		return 0;
 	entry = vec_at(&snapshot->entries, idx);
-	target = vec_at(&snapshot->targets, entry->target);
-	if (entry_is_settled(snapshot, entry) || entry->start_ns != sample->start_ns)
+	target = snapshot_target(snapshot, entry->target);
+	if (entry_is_settled(snapshot, entry) || entry->start_ns != sample->start_ns ||
+	    !target_fits_sample(target, sample))
 		return 0;
 	entry->state = ENTRY_SAMPLED;
 	entry->flags = sample->flags;
 	entry->task_state = WIRE_STATE_RUNNABLE;
 	entry->now_ns = sample->time_ns;
+	entry->generation = target->generation;
 	entry->stack = entry->kstack = STACKSET_NONE;
 	if (sample->flags & WIRE_COMPAT || !target->unwinder)
 		return 0;
@@ -285,7 +316,6 @@ static int on_sample(void *arg, const struct wire_record *record)
 			       sample->copy_bytes);
 	memcpy(reg, sample->reg, sizeof(reg));
 	unwinder_walk(target->unwinder, reg, &taking->memory, &taking->walk);
-	entry->generation = target->generation;
 	entry->stack = stackset_add(&snapshot->stacks, hash_mix(entry->target, target->generation),
 				    &taking->walk);
 	return 0;
@@ -317,7 +347,23 @@ static int catch_running(struct taking *taking, struct err *err)
 	return code;
 }
 
-/* Removes threads that were not there any more when last looked for. */
+/* Whether @entry was there when it was last looked for. */
+static bool was_seen(const struct taking *taking, const struct entry *entry)
+{
+	return entry->seen_pass >= taking->full_pass && entry->seen_pass >= entry->sought_pass;
+}
+
+static bool all_were_seen(const struct taking *taking)
+{
+	const struct vec *entries = &taking->snapshot->entries;
+
+	for (uint32_t i = 0; i < entries->len; i++)
+		if (!was_seen(taking, vec_at(entries, i)))
+			return false;
+	return true;
+}
+
+/* Removes threads that have ended before their stack was settled. */
 static void drop_exited(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
@@ -326,7 +372,7 @@ static void drop_exited(struct taking *taking)
 	for (uint32_t i = 0; i < snapshot->entries.len; i++) {
 		struct entry *entry = vec_at(&snapshot->entries, i);
 
-		if (!entry_is_settled(snapshot, entry) && entry->seen_pass < taking->pass) {
+		if (!entry_is_settled(snapshot, entry) && !was_seen(taking, entry)) {
 			snapshot->losses[LOSS_THREADS_EXITED]++;
 			continue;
 		}
@@ -348,8 +394,14 @@ static int take_passes(struct taking *taking, struct err *err)
 	snapshot->boot_ns = clock_boot_ns();
 	snapshot->wall_ns = clock_wall_ns();
 	for (int i = 0; i < FULL_PASSES; i++) {
-		taking->pass++;
-		code = capture_read_tasks(taking->capture, on_record, taking, err);
+		code = full_pass(taking, err);
+		if (code)
+			return code;
+	}
+	/* A walk that missed living threads did so because one ended: that one is missing too. */
+	taking->threads_end = !all_were_seen(taking);
+	if (taking->threads_end) {
+		code = full_pass(taking, err);
 		if (code)
 			return code;
 	}
@@ -370,10 +422,11 @@ static int take_passes(struct taking *taking, struct err *err)
 int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err)
 {
 	struct taking *taking = calloc(1, sizeof(*taking));
+	struct capture_losses before = capture_losses(capture), after;
 	int code;
 
 	*ret = (struct snapshot){ 0 };
-	vec_init(&ret->targets, sizeof(struct target), PROCESS_MAX);
+	vec_init(&ret->targets, sizeof(struct target *), PROCESS_MAX);
 	vec_init(&ret->entries, sizeof(struct entry), MODEL_THREAD_MAX);
 	table_init(&ret->target_by_tgid, PROCESS_MAX);
 	table_init(&ret->entry_by_tid, MODEL_THREAD_MAX);
@@ -383,8 +436,9 @@ int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err
 	taking->capture = capture;
 	taking->snapshot = ret;
 	code = take_passes(taking, err);
-	ret->losses[LOSS_RECORDS_BAD] = capture_losses(capture).bad_records;
-	ret->losses[LOSS_SAMPLES_DROPPED] = capture_losses(capture).dropped_samples;
+	after = capture_losses(capture);
+	ret->losses[LOSS_RECORDS_BAD] = after.bad_records - before.bad_records;
+	ret->losses[LOSS_SAMPLES_DROPPED] = after.dropped_samples - before.dropped_samples;
 	free(taking);
 	return code;
 }
@@ -392,7 +446,7 @@ int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err
 void snapshot_release(struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->targets.len; i++)
-		target_release(vec_at(&snapshot->targets, i));
+		target_free(snapshot_target(snapshot, i));
 	vec_release(&snapshot->targets);
 	vec_release(&snapshot->entries);
 	table_release(&snapshot->target_by_tgid);

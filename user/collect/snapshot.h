@@ -33,9 +33,9 @@ struct entry {
 	enum entry_state state;
 	uint32_t target; /* index */
 	uint32_t generation;
-	uint32_t stack;	 /* in .stacks; STACKSET_NONE */
-	uint32_t kstack; /* in .stacks; STACKSET_NONE */
-	uint32_t seen_pass;
+	uint32_t stack;			 /* in .stacks; STACKSET_NONE */
+	uint32_t kstack;		 /* in .stacks; STACKSET_NONE */
+	uint32_t seen_pass, sought_pass; /* in which it was last seen; looked for by itself */
 	/* From the record: */
 	uint32_t tid;
 	uint32_t task_state; /* enum wire_state */
@@ -50,7 +50,7 @@ struct entry {
 };
 
 struct snapshot {
-	struct vec targets;	     /* struct target */
+	struct vec targets;	     /* struct target * */
 	struct vec entries;	     /* struct entry */
 	struct table target_by_tgid; /* -> index */
 	struct table entry_by_tid;
@@ -61,6 +61,11 @@ struct snapshot {
 	int64_t sched_clock_offset_ns; /* CLOCK_MONOTONIC - sched_clock */
 	bool has_kstacks;	       /* they were asked for */
 };
+
+static inline struct target *snapshot_target(const struct snapshot *snapshot, uint32_t idx)
+{
+	return *(struct target **)vec_at(&snapshot->targets, idx);
+}
 
 /* Whether @entry holds: it was stable or sampled, and its process runs the same code since. */
 bool entry_is_settled(const struct snapshot *snapshot, const struct entry *entry);
