@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -138,7 +139,11 @@ static pthread_t start_spinner(void)
 	pthread_t thread;
 
 	stop_spinning = 0;
+	spinner_tid = 0;
 	assert_int_equal(pthread_create(&thread, NULL, spin, NULL), 0);
+	/* A window has one sample of it, which must not come before it can be told. */
+	while (!spinner_tid)
+		sched_yield();
 	return thread;
 }
 

@@ -42,32 +42,32 @@ static void test_only_other_files_make_it_anew(void **state)
 {
 	struct wire_task task = look_at(getpid());
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct target target;
+	struct target *target;
 	void *code;
 
 	(void)state;
 	assert_true(fd >= 0);
-	target_init(&target, &task);
-	assert_non_null(target.unwinder);
-	assert_int_equal(check_after_change(&target, &task), 1);
+	target = target_new(&task);
+	assert_non_null(target->unwinder);
+	assert_int_equal(check_after_change(target, &task), 1);
 
 	code = map_code(-1, MAP_ANONYMOUS);
-	assert_int_equal(check_after_change(&target, &task), 1);
+	assert_int_equal(check_after_change(target, &task), 1);
 	munmap(code, 4096);
 
 	code = map_code(fd, 0);
-	target_check(&target); /* nobody said that anything changed */
-	assert_int_equal(target.generation, 1);
-	assert_int_equal(check_after_change(&target, &task), 2);
-	assert_non_null(maps_find(target.maps, (uint64_t)(uintptr_t)code));
-	assert_non_null(target.unwinder);
+	target_check(target); /* nobody said that anything changed */
+	assert_int_equal(target->generation, 1);
+	assert_int_equal(check_after_change(target, &task), 2);
+	assert_non_null(maps_find(&target->maps, (uint64_t)(uintptr_t)code));
+	assert_non_null(target->unwinder);
 	munmap(code, 4096);
-	assert_int_equal(check_after_change(&target, &task), 3);
+	assert_int_equal(check_after_change(target, &task), 3);
 
 	task.exec_id++;
-	target_refresh(&target, &task);
-	assert_int_equal(target.generation, 4);
-	target_release(&target);
+	target_refresh(target, &task);
+	assert_int_equal(target->generation, 4);
+	target_free(target);
 	close(fd);
 }
 
@@ -75,23 +75,23 @@ static void test_samples_of_another_time_do_not_fit(void **state)
 {
 	struct wire_task task = look_at(getpid());
 	struct wire_sample *sample = test_calloc(1, sizeof(*sample));
-	struct target target;
+	struct target *target;
 
 	(void)state;
-	target_init(&target, &task);
+	target = target_new(&task);
 	sample->exec_id = task.exec_id;
 	sample->exec_pages = task.exec_pages;
-	sample->time_ns = target.opened_ns - 1;
-	assert_false(target_fits_sample(&target, sample));
+	sample->time_ns = target->opened_ns - 1;
+	assert_false(target_fits_sample(target, sample));
 	sample->time_ns = clock_mono_ns();
-	assert_true(target_fits_sample(&target, sample));
-	assert_false(target.code_changed);
+	assert_true(target_fits_sample(target, sample));
+	assert_false(target->code_changed);
 	sample->exec_pages++;
-	assert_true(target_fits_sample(&target, sample));
-	assert_true(target.code_changed);
+	assert_true(target_fits_sample(target, sample));
+	assert_true(target->code_changed);
 	sample->exec_id++;
-	assert_false(target_fits_sample(&target, sample));
-	target_release(&target);
+	assert_false(target_fits_sample(target, sample));
+	target_free(target);
 	test_free(sample);
 }
 
@@ -100,22 +100,22 @@ static void test_unreadable_map_is_given_up(void **state)
 {
 	pid_t child = fork();
 	struct wire_task task = look_at(child);
-	struct target target;
+	struct target *target;
 	uint32_t settled;
 
 	(void)state;
 	if (!child)
 		_exit(0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
-	target_init(&target, &task);
-	assert_null(target.unwinder);
+	target = target_new(&task);
+	assert_null(target->unwinder);
 	for (int i = 0; i < LOOKS; i++)
-		target_refresh(&target, &task);
-	settled = target.generation;
-	target_refresh(&target, &task);
-	assert_int_equal(target.generation, settled);
+		target_refresh(target, &task);
+	settled = target->generation;
+	target_refresh(target, &task);
+	assert_int_equal(target->generation, settled);
 	assert_true(settled < LOOKS);
-	target_release(&target);
+	target_free(target);
 }
 
 int main(void)

@@ -78,7 +78,7 @@ static uint32_t process_of(struct assembly *assembly, const struct entry *entry)
 {
 	struct model *model = assembly->model;
 	uint32_t *slot = &assembly->process_of_target[entry->target];
-	const struct target *target = vec_at(&assembly->snapshot->targets, entry->target);
+	const struct target *target = snapshot_target(assembly->snapshot, entry->target);
 	char exe[4096];
 
 	if (*slot != MODEL_NONE)
@@ -157,14 +157,14 @@ static int symbolize(struct assembly *assembly, struct err *err)
 	struct model *model = assembly->model;
 
 	for (uint32_t i = 0; i < snapshot->targets.len; i++) {
-		struct target *target = vec_at(&snapshot->targets, i);
+		struct target *target = snapshot_target(snapshot, i);
 		struct modules_losses losses;
 		int code;
 
 		if (!target->modules || assembly->process_of_target[i] == MODEL_NONE)
 			continue;
 		assembly->symbolizers[i] =
-			symbolizer_new(target->pid, target->maps, target->modules, err);
+			symbolizer_new(target->pid, &target->maps, target->modules, err);
 		if (!assembly->symbolizers[i])
 			return -ENOMEM;
 		code = symbolizer_run(assembly->symbolizers[i], model,
@@ -172,7 +172,7 @@ static int symbolize(struct assembly *assembly, struct err *err)
 		if (code)
 			return err_set_errno(err, code, "cannot name the functions of process %u",
 					     target->tgid);
-		code = mappings_to_model(model, assembly->process_of_target[i], target->maps,
+		code = mappings_to_model(model, assembly->process_of_target[i], &target->maps,
 					 target->modules);
 		if (code)
 			return err_set_errno(err, code, "cannot keep the map of process %u",
@@ -258,7 +258,7 @@ static void describe_object(struct assembly *assembly, struct model_thread *thre
 			    const struct entry *entry, const struct wait_evidence *evidence)
 {
 	const struct snapshot *snapshot = assembly->snapshot;
-	struct target *target = vec_at(&snapshot->targets, entry->target);
+	struct target *target = snapshot_target(snapshot, entry->target);
 	struct wait_objects **objects = &assembly->wait_objects[entry->target];
 	struct wait_request request = { .tid = (pid_t)entry->tid,
 					.kind = thread->wait,
@@ -269,7 +269,7 @@ static void describe_object(struct assembly *assembly, struct model_thread *thre
 	struct wait_answer answer;
 
 	if (!*objects && assembly->symbolizers[entry->target])
-		*objects = wait_objects_new(target->pid, target->maps,
+		*objects = wait_objects_new(target->pid, &target->maps,
 					    assembly->symbolizers[entry->target], NULL);
 	if (!*objects)
 		return;

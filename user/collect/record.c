@@ -207,10 +207,11 @@ static uint32_t target_of(struct snapshot *snapshot, uint32_t tgid, uint64_t sta
 
 	if (table_find(&snapshot->target_by_tgid, tgid, &idx))
 		return idx;
-	target = vec_push(&snapshot->targets);
-	if (!target)
+	target = target_new(&task);
+	if (!target || vec_append(&snapshot->targets, &target, 1)) {
+		target_free(target);
 		return UINT32_MAX;
-	target_init(target, &task);
+	}
 	idx = snapshot->targets.len - 1;
 	table_put(&snapshot->target_by_tgid, tgid, idx);
 	return idx;
@@ -227,7 +228,7 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 
 	if (target_idx == UINT32_MAX)
 		return -ENOMEM;
-	target = vec_at(&snapshot->targets, target_idx);
+	target = snapshot_target(snapshot, target_idx);
 	entry = vec_push(&snapshot->entries);
 	if (!entry)
 		return -errno;

@@ -38,7 +38,7 @@ bool entry_is_settled(const struct snapshot *snapshot, const struct entry *entry
 
 	if (entry->state != ENTRY_STABLE && entry->state != ENTRY_SAMPLED)
 		return false;
-	target = vec_at(&snapshot->targets, entry->target);
+	target = snapshot_target(snapshot, entry->target);
 	return entry->generation == target->generation;
 }
 
@@ -87,19 +87,23 @@ static struct target *find_target(struct taking *taking, const struct wire_task 
 	struct target *target;
 
 	if (table_find(&snapshot->target_by_tgid, task->tgid, ret_idx)) {
-		target = vec_at(&snapshot->targets, *ret_idx);
+		target = snapshot_target(snapshot, *ret_idx);
 		target_refresh(target, task);
 		return target;
 	}
-	*ret_idx = snapshot->targets.len;
-	target = vec_push(&snapshot->targets);
+	target = target_new(task);
 	if (!target)
 		return NULL;
-	if (table_put(&snapshot->target_by_tgid, task->tgid, *ret_idx)) {
-		snapshot->targets.len--;
+	*ret_idx = snapshot->targets.len;
+	if (vec_append(&snapshot->targets, &target, 1)) {
+		target_free(target);
 		return NULL;
 	}
-	target_init(target, task);
+	if (table_put(&snapshot->target_by_tgid, task->tgid, *ret_idx)) {
+		snapshot->targets.len--;
+		target_free(target);
+		return NULL;
+	}
 	return target;
 }
 
@@ -229,7 +233,7 @@ static uint32_t count_pending(const struct snapshot *snapshot)
 static void check_targets(struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->targets.len; i++)
-		target_check(vec_at(&snapshot->targets, i));
+		target_check(snapshot_target(snapshot, i));
 }
 
 /* Looks at every thread. */
@@ -296,7 +300,7 @@ static int on_sample(void *arg, const struct wire_record *record)
 	if (record->type != WIRE_SAMPLE || !table_find(&snapshot->entry_by_tid, sample->tid, &idx))
 		return 0;
 	entry = vec_at(&snapshot->entries, idx);
-	target = vec_at(&snapshot->targets, entry->target);
+	target = snapshot_target(snapshot, entry->target);
 	if (entry_is_settled(snapshot, entry) || entry->start_ns != sample->start_ns ||
 	    !target_fits_sample(target, sample))
 		return 0;
@@ -422,7 +426,7 @@ int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err
 	int code;
 
 	*ret = (struct snapshot){ 0 };
-	vec_init(&ret->targets, sizeof(struct target), PROCESS_MAX);
+	vec_init(&ret->targets, sizeof(struct target *), PROCESS_MAX);
 	vec_init(&ret->entries, sizeof(struct entry), MODEL_THREAD_MAX);
 	table_init(&ret->target_by_tgid, PROCESS_MAX);
 	table_init(&ret->entry_by_tid, MODEL_THREAD_MAX);
@@ -442,7 +446,7 @@ int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err
 void snapshot_release(struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->targets.len; i++)
-		target_release(vec_at(&snapshot->targets, i));
+		target_free(snapshot_target(snapshot, i));
 	vec_release(&snapshot->targets);
 	vec_release(&snapshot->entries);
 	table_release(&snapshot->target_by_tgid);

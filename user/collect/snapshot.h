@@ -50,7 +50,7 @@ struct entry {
 };
 
 struct snapshot {
-	struct vec targets;	     /* struct target */
+	struct vec targets;	     /* struct target * */
 	struct vec entries;	     /* struct entry */
 	struct table target_by_tgid; /* -> index */
 	struct table entry_by_tid;
@@ -61,6 +61,11 @@ struct snapshot {
 	int64_t sched_clock_offset_ns; /* CLOCK_MONOTONIC - sched_clock */
 	bool has_kstacks;	       /* they were asked for */
 };
+
+static inline struct target *snapshot_target(const struct snapshot *snapshot, uint32_t idx)
+{
+	return *(struct target **)vec_at(&snapshot->targets, idx);
+}
 
 /* Whether @entry holds: it was stable or sampled, and its process runs the same code since. */
 bool entry_is_settled(const struct snapshot *snapshot, const struct entry *entry);

@@ -6,7 +6,7 @@
 void spaces_init(struct spaces *spaces, struct recorder *recorder)
 {
 	spaces->recorder = recorder;
-	vec_init(&spaces->list, sizeof(struct target), SPACE_MAX);
+	vec_init(&spaces->list, sizeof(struct target *), SPACE_MAX);
 	table_init(&spaces->by_signature, SPACE_MAX);
 	table_init(&spaces->by_tgid, 1u << 20);
 }
@@ -14,7 +14,7 @@ void spaces_init(struct spaces *spaces, struct recorder *recorder)
 void spaces_release(struct spaces *spaces)
 {
 	for (uint32_t i = 0; i < spaces->list.len; i++)
-		target_release(vec_at(&spaces->list, i));
+		target_free(*(struct target **)vec_at(&spaces->list, i));
 	vec_release(&spaces->list);
 	table_release(&spaces->by_signature);
 	table_release(&spaces->by_tgid);
@@ -42,36 +42,37 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 	struct wire_task task = {
 		.tgid = tgid, .tid = tgid, .flags = WIRE_HAS_REGS, .exec_pages = exec_pages
 	};
-	struct target *target = vec_push(&spaces->list);
+	struct target *target = target_new(&task);
 	uint64_t signature;
 	uint32_t idx;
 
-	if (!target)
-		return 0;
-	target_init(target, &task);
-	if (!target->unwinder)
+	if (!target || !target->unwinder)
 		goto forget;
-	signature = maps_signature(target->maps);
+	signature = maps_signature(&target->maps);
 	if (table_find(&spaces->by_signature, signature, &idx)) {
-		target_release(target);
-		spaces->list.len--;
+		target_free(target);
 	} else {
-		idx = spaces->list.len - 1;
-		if (table_put(&spaces->by_signature, signature, idx))
+		idx = spaces->list.len;
+		if (vec_append(&spaces->list, &target, 1))
 			goto forget;
+		if (table_put(&spaces->by_signature, signature, idx)) {
+			spaces->list.len--;
+			goto forget;
+		}
 	}
 	table_put(&spaces->by_tgid, tgid, idx + 1);
 	recorder_put_space(spaces->recorder, tgid, idx + 1, exec_pages);
 	return idx + 1;
 forget:
-	target_release(target);
-	spaces->list.len--;
+	target_free(target);
 	return 0;
 }
 
 static struct target *space_target(const struct spaces *spaces, uint32_t number)
 {
-	return number && number <= spaces->list.len ? vec_at(&spaces->list, number - 1) : NULL;
+	return number && number <= spaces->list.len
+		       ? *(struct target **)vec_at(&spaces->list, number - 1)
+		       : NULL;
 }
 
 void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from)
@@ -98,7 +99,7 @@ void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapsho
 	table_init(&taught, 1u << 20);
 	for (uint32_t i = 0; i < snapshot->entries.len; i++) {
 		const struct entry *entry = vec_at(&snapshot->entries, i);
-		const struct target *target = vec_at(&snapshot->targets, entry->target);
+		const struct target *target = snapshot_target(snapshot, entry->target);
 
 		if (entry->stack == STACKSET_NONE || table_find(&taught, entry->stack, &one) ||
 		    !table_find(&spaces->by_tgid, target->tgid, &number))

@@ -18,7 +18,7 @@
 
 struct spaces {
 	struct recorder *recorder; /* borrowed */
-	struct vec list;	   /* struct target; number n is at index n - 1 */
+	struct vec list;	   /* struct target *; number n is at index n - 1 */
 	struct table by_signature; /* hash of the code mappings -> index */
 	struct table by_tgid;	   /* -> number */
 	struct walk walk;

@@ -15,19 +15,19 @@ static int read_maps(struct target *target, const struct wire_task *task)
 	int err;
 
 	target->pid = (pid_t)target->tgid;
-	err = maps_read(target->maps, target->pid, NULL);
-	if ((!err && target->maps->mappings.len) || task->tid == task->tgid)
+	err = maps_read(&target->maps, target->pid, NULL);
+	if ((!err && target->maps.mappings.len) || task->tid == task->tgid)
 		return err;
 	target->pid = (pid_t)task->tid;
-	return maps_read(target->maps, target->pid, NULL);
+	return maps_read(&target->maps, target->pid, NULL);
 }
 
 static void open_modules(struct target *target)
 {
 	target->opened_ns = clock_mono_ns();
-	target->modules = modules_new(target->pid, target->maps, NULL);
+	target->modules = modules_new(target->pid, &target->maps, NULL);
 	if (target->modules)
-		target->unwinder = unwinder_new(target->pid, target->maps, target->modules, NULL);
+		target->unwinder = unwinder_new(target->pid, &target->maps, target->modules, NULL);
 }
 
 static void target_open(struct target *target, const struct wire_task *task)
@@ -38,34 +38,38 @@ static void target_open(struct target *target, const struct wire_task *task)
 	target->exec_id = task->exec_id;
 	target->exec_pages = task->exec_pages;
 	target->code_changed = false;
-	target->modules = NULL;
-	target->unwinder = NULL;
-	target->maps = malloc(sizeof(*target->maps));
-	if (!target->maps)
-		return;
-	maps_init(target->maps);
+	maps_init(&target->maps);
 	/* A main thread that has ended: the next thread brings the map. */
 	if (task->flags & WIRE_HAS_REGS && !read_maps(target, task))
 		open_modules(target);
 }
 
-void target_init(struct target *target, const struct wire_task *task)
-{
-	target->generation = 1;
-	target->given_up = false;
-	target_open(target, task);
-}
-
-void target_release(struct target *target)
+static void target_close(struct target *target)
 {
 	unwinder_free(target->unwinder);
 	modules_free(target->modules);
-	if (target->maps)
-		maps_release(target->maps);
-	free(target->maps);
-	target->maps = NULL;
+	maps_release(&target->maps);
 	target->unwinder = NULL;
 	target->modules = NULL;
+}
+
+struct target *target_new(const struct wire_task *task)
+{
+	struct target *target = calloc(1, sizeof(*target));
+
+	if (!target)
+		return NULL;
+	target->generation = 1;
+	target_open(target, task);
+	return target;
+}
+
+void target_free(struct target *target)
+{
+	if (!target)
+		return;
+	target_close(target);
+	free(target);
 }
 
 static void note_code(struct target *target, uint64_t exec_pages)
@@ -82,11 +86,11 @@ void target_refresh(struct target *target, const struct wire_task *task)
 	if (target->given_up)
 		return;
 	if (task->tgid_start_ns == target->start_ns && task->exec_id == target->exec_id &&
-	    target->maps && target->maps->mappings.len) {
+	    target->maps.mappings.len) {
 		note_code(target, task->exec_pages);
 		return;
 	}
-	target_release(target);
+	target_close(target);
 	target->given_up = ++target->generation > GENERATION_MAX;
 	if (!target->given_up)
 		target_open(target, task);
@@ -140,18 +144,13 @@ void target_check(struct target *target)
 	/* When the map cannot be read, the next look finds out whether the process is still there.
 	 */
 	maps_read(&now, target->pid, NULL);
-	if (same_file_code(target->maps, &now)) {
+	if (same_file_code(&target->maps, &now)) {
 		maps_release(&now);
 		return;
 	}
-	target_release(target);
+	target_close(target);
+	target->maps = now;
 	target->generation++;
-	target->maps = malloc(sizeof(*target->maps));
-	if (!target->maps) {
-		maps_release(&now);
-		return;
-	}
-	*target->maps = now;
 	if (now.mappings.len)
 		open_modules(target);
 }

@@ -26,15 +26,16 @@ struct target {
 	uint64_t opened_ns;  /* CLOCK_MONOTONIC when its map had been read */
 	bool code_changed;   /* .exec_pages did since the map was last compared */
 	bool given_up;	     /* nothing is read of it any more */
-	struct maps *maps; /* on its own, since it is borrowed and targets move; NULL: no memory */
+	struct maps maps;
 	struct modules *modules;   /* NULL when the map could not be read */
 	struct unwinder *unwinder; /* likewise */
 };
 
-/* Makes the target of the process that @task is a thread of. Never fails: a process whose map
- * cannot be read has no unwinder. */
-void target_init(struct target *target, const struct wire_task *task);
-void target_release(struct target *target);
+/* Returns the target of the process that @task is a thread of, or NULL when memory ran out; a
+ * process whose map cannot be read has no unwinder. It stays where it is: its parts refer to each
+ * other. */
+struct target *target_new(const struct wire_task *task);
+void target_free(struct target *target);
 
 /* Makes @target anew when @task shows that it is another process by now, or another program, or
  * brings the map that could not be read before; notes changes of its code for target_check. */
