@@ -199,7 +199,7 @@ static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_
 		key.syscall_nr = run->syscall_nr;
 		key.syscall_op = run->syscall_op;
 	} else {
-		key.syscall_nr = -2; /* preempted */
+		key.syscall_nr = WIRE_SYSCALL_PREEMPTED;
 	}
 	span = bpf_map_lookup_elem(&spans, &key);
 	if (!span) {
@@ -232,7 +232,7 @@ static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 f
 	fresh.first_ns = now;
 	fresh.state = first_state;
 	fresh.first_state = first_state;
-	fresh.syscall_nr = -1;
+	fresh.syscall_nr = WIRE_SYSCALL_UNKNOWN;
 	fresh.tgid = task->tgid;
 	fresh.start_ns = task->start_boottime;
 	if (bpf_map_update_elem(&runs, &tid, &fresh, BPF_NOEXIST))
@@ -281,7 +281,7 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 		return;
 	}
 	run->state = WIRE_RUN_BLOCKED;
-	run->syscall_nr = -1;
+	run->syscall_nr = WIRE_SYSCALL_UNKNOWN;
 	run->syscall_op = 0;
 	run->stack_id = 0;
 	if (!(prev->flags & (TASK_PF_KTHREAD | TASK_PF_IO_WORKER))) {

@@ -183,6 +183,11 @@ enum wire_run_state {
 
 #define WIRE_WAKER_INTERRUPT 0xffffffffU /* no thread: an interrupt, such as a timer's */
 
+/* What stands in .syscall_nr where there is no system call. */
+#define WIRE_SYSCALL_NONE (-1)	    /* blocked outside of any: a page fault */
+#define WIRE_SYSCALL_PREEMPTED (-2) /* not blocked at all */
+#define WIRE_SYSCALL_UNKNOWN (-3)
+
 struct wire_run {
 	__u64 since_ns;		/* CLOCK_MONOTONIC when .state began */
 	__u64 first_ns;		/* of the first event about the thread */

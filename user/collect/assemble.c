@@ -312,7 +312,8 @@ static void classify_spans(struct assembly *assembly, const struct assemble_span
 		const char *funcs[WAIT_FUNC_MAX];
 		struct wait_evidence evidence = { .funcs = funcs };
 
-		if (span->kind != SPAN_BLOCKED)
+		if (span->kind != SPAN_BLOCKED ||
+		    *(uint64_t *)vec_at(spans->ops, i) == ASSEMBLE_OP_UNKNOWN)
 			continue;
 		evidence.func_cnt = leaf_functions(model, span->stack, funcs);
 		evidence.in_syscall = span->syscall != 0;

@@ -7,13 +7,16 @@
 #include "collect/snapshot.h"
 #include "model/model.h"
 
+#define ASSEMBLE_OP_UNKNOWN UINT64_MAX
+
 /* What a recording adds to a snapshot. */
 struct assemble_spans {
 	/* Adds the spans to @model; @thread_of_entry gives each of the snapshot's entries its
 	 * thread (MODEL_NONE: none). Returns 0 or -errno. */
 	int (*add)(void *arg, struct model *model, const uint32_t *thread_of_entry);
 	void *arg;
-	const struct vec *ops; /* uint64_t, by span: the system call's second argument */
+	const struct vec *ops; /* uint64_t, by span: the system call's second argument, or
+				* ASSEMBLE_OP_UNKNOWN: nothing is known of what it was in */
 };
 
 /* Fills the empty @model with what @snapshot saw, and @spans if any. Returns 0, or -errno with @err

@@ -3,12 +3,10 @@
 
 #include <errno.h>
 
-#include "base/clock.h"
+#include "collect/assemble.h"
 #include "unwind/arch.h"
 
 #define LINE_MAX (1u << 20)
-#define SYSCALL_NONE (-1)      /* blocked outside a system call: a page fault */
-#define SYSCALL_PREEMPTED (-2) /* not blocked at all */
 
 void book_init(struct book *book, struct snapshot *snapshot)
 {
@@ -163,7 +161,7 @@ int book_add_span(struct book *book, const struct wire_span_key *key, const stru
 
 	if (!table_find(&book->entry_by_user, user_key(key->tid, key->start_us), &wanted.entry))
 		return 0; /* its end was lost with a dropped event, which is counted */
-	if (key->syscall_nr != SYSCALL_PREEMPTED)
+	if (key->syscall_nr != WIRE_SYSCALL_PREEMPTED)
 		wanted.stack = stack_of(book, key->stack_id, span->cnt);
 	if (key->waker_id && !table_find(&book->stack_by_id, key->waker_id, &wanted.waker_stack))
 		wanted.waker_stack = STACKSET_NONE;
@@ -206,14 +204,15 @@ static void add_on_cpu(struct book *book, uint32_t entry, uint64_t ns)
 static struct book_line line_of_entry(const struct book *book, uint32_t idx)
 {
 	const struct entry *entry = entry_at(book, idx);
-	bool in_syscall = entry->flags & WIRE_IN_SYSCALL;
+	int32_t nr = entry->flags & WIRE_IN_SYSCALL ? (int32_t)entry->syscall_nr
+		     : entry->flags & WIRE_HAS_REGS ? WIRE_SYSCALL_NONE
+						    : WIRE_SYSCALL_UNKNOWN;
 
 	return (struct book_line){ .entry = idx,
 				   .stack = entry->stack,
 				   .waker_stack = STACKSET_NONE,
 				   .from_snapshot = true,
-				   .syscall_nr =
-					   in_syscall ? (int32_t)entry->syscall_nr : SYSCALL_NONE,
+				   .syscall_nr = nr,
 				   .syscall_op = (uint32_t)entry->syscall_arg[1] };
 }
 
@@ -239,7 +238,7 @@ static int add_before_first(struct book *book, uint32_t idx, const struct wire_r
 
 	if (!entry_holds_at_start(book, entry_at(book, idx))) {
 		line.stack = STACKSET_NONE;
-		line.syscall_nr = SYSCALL_NONE;
+		line.syscall_nr = WIRE_SYSCALL_UNKNOWN;
 		line.syscall_op = 0;
 	}
 	switch (run->first_state) {
@@ -250,7 +249,7 @@ static int add_before_first(struct book *book, uint32_t idx, const struct wire_r
 		return add_stretch(book, &line, ns, 0);
 	case WIRE_RUN_QUEUED:
 		line.stack = STACKSET_NONE;
-		line.syscall_nr = SYSCALL_PREEMPTED;
+		line.syscall_nr = WIRE_SYSCALL_PREEMPTED;
 		return add_stretch(book, &line, 0, ns);
 	}
 	return 0; /* born in the window */
@@ -283,7 +282,7 @@ static int add_since_last(struct book *book, uint32_t idx, const struct wire_run
 					   : 0,
 				   ns);
 	}
-	line.syscall_nr = SYSCALL_PREEMPTED;
+	line.syscall_nr = WIRE_SYSCALL_PREEMPTED;
 	return add_stretch(book, &line, 0, ns);
 }
 
@@ -303,7 +302,7 @@ static int add_untouched(struct book *book, uint32_t idx)
 		return 0; /* it has no time to spend */
 	if (is_blocked_state(entry->task_state))
 		return add_stretch(book, &line, window_ns, 0);
-	line.syscall_nr = SYSCALL_PREEMPTED;
+	line.syscall_nr = WIRE_SYSCALL_PREEMPTED;
 	line.stack = STACKSET_NONE;
 	return add_stretch(book, &line, 0, window_ns);
 }
@@ -385,10 +384,12 @@ static int line_to_model(struct book *book, const struct book_line *line, struct
 	uint32_t stack = line_stack(book, line, model, model_thread(model, thread)->process);
 	const char *name = line->syscall_nr >= 0 ? arch_syscall_name(line->syscall_nr) : NULL;
 	uint32_t syscall = strpool_add(&model->strings, name);
+	uint64_t op =
+		line->syscall_nr == WIRE_SYSCALL_UNKNOWN ? ASSEMBLE_OP_UNKNOWN : line->syscall_op;
 	struct model_span *span;
 
 	if (line->sum.blocked_ns) {
-		span = push_span(book, model, thread, SPAN_BLOCKED, line->syscall_op);
+		span = push_span(book, model, thread, SPAN_BLOCKED, op);
 		if (!span)
 			return -ENOMEM;
 		span->total_ns = line->sum.blocked_ns;
@@ -403,7 +404,7 @@ static int line_to_model(struct book *book, const struct book_line *line, struct
 			span->hist[i] = line->sum.blocked_hist[i];
 	}
 	if (line->sum.queued_ns) {
-		span = push_span(book, model, thread, SPAN_RUN_QUEUE, line->syscall_op);
+		span = push_span(book, model, thread, SPAN_RUN_QUEUE, op);
 		if (!span)
 			return -ENOMEM;
 		span->total_ns = line->sum.queued_ns;
