@@ -26,7 +26,7 @@ enum rule_flag {
 	RULE_FP_AT_FP = 1,  /* the caller's fp is at fp + fp_off, not at CFA + fp_off */
 	RULE_RA_IN_REG = 2, /* the return address is in a register (arch_reg_ra): leaf frame only */
 	RULE_GUESS = 4,	    /* no CFI: by frame pointer; holds only if its results are plausible */
-	RULE_LEAF = 8,	    /* no CFI at a system call's stub: nothing is pushed; likewise */
+	RULE_LEAF = 8,	    /* no CFI in the leaf: taken for one that pushed nothing; likewise */
 };
 
 struct rule {

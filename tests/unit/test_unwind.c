@@ -2,6 +2,7 @@
 /* The walk and what it stands on, against libgcc's own unwinder in this very process. */
 #include "unit.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -12,6 +13,7 @@
 #include "proc/maps.h"
 #include "proc/modules.h"
 #include "unwind/arch.h"
+#include "unwind/cfi.h"
 #include "unwind/walk.h"
 
 #define STACK_BYTES 16384
@@ -203,6 +205,120 @@ static void test_pc_outside_every_mapping(void **state)
 	space_close(&space);
 }
 
+static uint64_t restorer_pc;
+
+static void note_restorer(int signal_nr)
+{
+	(void)signal_nr;
+	restorer_pc = (uint64_t)(uintptr_t)__builtin_return_address(0);
+}
+
+static void test_kernels_signal_frame_has_a_rule(void **state)
+{
+	struct space space;
+	struct cfi *cfi;
+
+	(void)state;
+	assert_ptr_not_equal(signal(SIGUSR1, note_restorer), SIG_ERR);
+	raise(SIGUSR1);
+	space_open(&space);
+	cfi = cfi_new(&space.maps, space.modules, NULL);
+	assert_non_null(cfi);
+	assert_int_equal(cfi_rule(cfi, restorer_pc, false).kind, RULE_SIGFRAME);
+	cfi_free(cfi);
+	space_close(&space);
+}
+
+#if defined(__x86_64__)
+
+/* Code whose call frame information is unusual; all of it has its return address at sp. */
+__asm__(".pushsection .text\n"
+	/* CFA = rsp + 8, by an expression that no rule holds */
+	"complex_code: .cfi_startproc\n"
+	".cfi_escape 0x0f, 5, 0x77, 0, 0x38, 0x22, 0x96\n"
+	"nop\n complex_pc: ret\n"
+	".cfi_endproc\n"
+	/* marked as interrupted, but not by the kernel */
+	"marked_code: .cfi_startproc\n"
+	".cfi_signal_frame\n"
+	"nop\n marked_pc: ret\n"
+	".cfi_endproc\n"
+	"bare_code: nop\n bare_pc: nop\n syscall\n bare_syscall_pc: ret\n"
+	".popsection\n");
+extern const char complex_pc[], marked_pc[], bare_pc[], bare_syscall_pc[];
+
+/* Walks from @pc over a stack whose first words are @words. */
+static void walk_words(const char *pc, const uint64_t *words, size_t cnt, struct walk *ret)
+{
+	static struct stack_memory memory;
+	uint64_t reg[33] = { 0 };
+	struct space space;
+
+	space_open(&space);
+	reg[16] = (uint64_t)(uintptr_t)pc;
+	reg[7] = 0x10000;
+	reg[6] = reg[7] + 32;
+	stack_memory_init_copy(&memory, reg[7], words, cnt * sizeof(words[0]));
+	unwinder_walk(space.unwinder, reg, &memory, ret);
+	space_close(&space);
+}
+
+static void test_evaluator_finds_no_end_of_its_own(void **state)
+{
+	/* Return addresses that are none; behind them a chain of frame pointers to follow. */
+	static const uint64_t bad[] = { 0, 8, 0x7ffffffff000 };
+	static struct walk walk;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		uint64_t words[16] = {
+			bad[i], 0, 0, 0, 0x10000 + 64, (uint64_t)(uintptr_t)bare_pc
+		};
+
+		walk_words(complex_pc, words, 16, &walk);
+		assert_int_equal(walk.pc_cnt, 1);
+		assert_int_equal(walk.quality, STACK_TRUNCATED);
+		assert_int_not_equal(walk.end, STACK_END_ROOT);
+	}
+}
+
+static void test_mark_of_signal_frames_is_not_enough(void **state)
+{
+	uint64_t words[64] = { (uint64_t)(uintptr_t)complex_pc };
+	static struct walk walk;
+
+	(void)state;
+	/* Where the kernel's frame would have the interrupted pc. */
+	words[21] = (uint64_t)(uintptr_t)bare_pc;
+	walk_words(marked_pc, words, 64, &walk);
+	assert_true(walk.pc_cnt >= 2);
+	assert_int_equal(walk.pc[1], words[0]);
+	assert_int_not_equal(walk.quality, STACK_COMPLETE);
+}
+
+static void test_leaf_without_cfi_is_guessed(void **state)
+{
+	static struct trail trail;
+	static struct walk walk;
+	uint64_t words[2] = { 0 };
+
+	(void)state;
+	descend(&trail, 2);
+	words[0] = trail.backtrace[2];
+	walk_words(bare_pc, words, 2, &walk);
+	assert_true(walk.pc_cnt >= 2);
+	assert_int_equal(walk.quality, STACK_GUESSED);
+	assert_int_equal(walk.guessed_idx, 1);
+
+	/* A stub of a system call pushes nothing. */
+	walk_words(bare_syscall_pc, words, 2, &walk);
+	assert_true(walk.pc_cnt >= 2);
+	assert_int_equal(walk.pc[1], words[0]);
+	assert_int_not_equal(walk.quality, STACK_GUESSED);
+}
+
+#endif
+
 static void test_call_instructions(void **state)
 {
 	static const struct {
@@ -273,6 +389,12 @@ int main(void)
 		cmocka_unit_test(test_short_copy_is_truncated),
 		cmocka_unit_test(test_garbage_is_never_complete),
 		cmocka_unit_test(test_pc_outside_every_mapping),
+		cmocka_unit_test(test_kernels_signal_frame_has_a_rule),
+#if defined(__x86_64__)
+		cmocka_unit_test(test_evaluator_finds_no_end_of_its_own),
+		cmocka_unit_test(test_mark_of_signal_frames_is_not_enough),
+		cmocka_unit_test(test_leaf_without_cfi_is_guessed),
+#endif
 		cmocka_unit_test(test_call_instructions),
 		cmocka_unit_test(test_stackset_keeps_each_stack_once),
 	};

@@ -30,4 +30,8 @@ extern const int64_t arch_sigframe_pc_off, arch_sigframe_sp_off, arch_sigframe_f
  * call instruction. */
 bool arch_is_after_call(const uint8_t *before);
 
+/* Whether the ARCH_SYSCALL_BYTES bytes at @before are a system call instruction. */
+#define ARCH_SYSCALL_BYTES 2
+bool arch_is_after_syscall(const uint8_t *before);
+
 #endif

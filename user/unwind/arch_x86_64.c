@@ -45,3 +45,8 @@ bool arch_is_after_call(const uint8_t *before)
 	}
 	return false;
 }
+
+bool arch_is_after_syscall(const uint8_t *before)
+{
+	return before[0] == 0x0f && before[1] == 0x05;
+}

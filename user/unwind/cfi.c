@@ -242,7 +242,11 @@ static bool derive_return_address(Dwarf_Frame *frame, struct rule *rule)
 		return true;
 	}
 	if (signal_frame) {
-		rule->kind = RULE_SIGFRAME;
+		/* Others mark code of their own so (OCaml's runtime does). */
+		if (cnt == 2 && ops[0].atom == DW_OP_call_frame_cfa &&
+		    ops[1].atom == DW_OP_breg0 + arch_reg_sp &&
+		    (int64_t)ops[1].number == arch_sigframe_pc_off)
+			rule->kind = RULE_SIGFRAME;
 		return true;
 	}
 	if (cnt == 1 && ops[0].atom == DW_OP_regx && ops[0].number == arch_reg_ra) {

@@ -65,6 +65,19 @@ static bool is_return_address(const struct unwinder *unwinder, uint64_t pc)
 	       arch_is_after_call(before);
 }
 
+/* Whether a step from @pc by @rule is a guess. A stub of a system call, which has no call frame
+ * information in glibc either, does not push anything; of other code nobody knows. */
+static bool is_guess(const struct unwinder *unwinder, const struct rule *rule, uint64_t pc)
+{
+	uint8_t before[ARCH_SYSCALL_BYTES];
+
+	if (!(rule->flags & RULE_LEAF))
+		return rule->flags & RULE_GUESS;
+	return memory_read(unwinder->tgid, pc - sizeof(before), before, sizeof(before)) !=
+		       (ssize_t)sizeof(before) ||
+	       !arch_is_after_syscall(before);
+}
+
 static enum stack_end unreadable(const struct stack_memory *memory)
 {
 	return memory->live_tgid ? STACK_END_UNREADABLE : STACK_END_COPY_SHORT;
@@ -154,6 +167,31 @@ static void end_walk(struct walk *walk, enum stack_end end)
 		walk->quality = STACK_TRUNCATED;
 }
 
+/* Holds what libdwfl found to what a walk by rules is held to: libdwfl follows frame pointers where
+ * there is no CFI, out of what is no code too, and takes a return address of 0 for the end. Returns
+ * why the walk ended. */
+static enum stack_end check_evaluated(struct unwinder *unwinder, struct walk *walk,
+				      enum stack_end end)
+{
+	struct rule rule = { 0 };
+
+	for (uint32_t i = 0; i < walk->pc_cnt; i++) {
+		rule = cfi_rule(unwinder->cfi, walk->pc[i], walk->exact[i]);
+		if (rule.kind == RULE_UNMAPPED) {
+			walk->pc_cnt = i ? i : 1;
+			return STACK_END_NO_RULE;
+		}
+		if (i + 1 == walk->pc_cnt || !(rule.flags & (RULE_GUESS | RULE_LEAF)))
+			continue;
+		if (!is_return_address(unwinder, walk->pc[i + 1])) {
+			walk->pc_cnt = i + 1;
+			return STACK_END_NO_CFI;
+		}
+		set_guessed(walk, i + 1);
+	}
+	return end == STACK_END_ROOT && rule.kind != RULE_END ? STACK_END_BAD_FRAME : end;
+}
+
 /* Redoes the whole walk with the evaluator of libdwfl, which keeps every register. */
 static void walk_by_evaluator(struct unwinder *unwinder, const uint64_t *reg,
 			      struct stack_memory *memory, struct walk *walk)
@@ -169,14 +207,7 @@ static void walk_by_evaluator(struct unwinder *unwinder, const uint64_t *reg,
 	walk->pc_cnt = 0;
 	walk->quality = STACK_COMPLETE;
 	end = evaluator_walk(unwinder->evaluator, reg, memory, walk);
-	/* libdwfl guesses by frame pointer where there is no CFI, and does not say so. */
-	for (uint32_t i = 0; i + 1 < walk->pc_cnt; i++) {
-		struct rule rule = cfi_rule(unwinder->cfi, walk->pc[i], walk->exact[i]);
-
-		if (rule.flags & (RULE_GUESS | RULE_LEAF))
-			set_guessed(walk, i + 1);
-	}
-	end_walk(walk, end);
+	end_walk(walk, check_evaluated(unwinder, walk, end));
 }
 
 /* Walks from @at on. @reg: all registers of the leaf, for the evaluator; NULL: not known. */
@@ -220,7 +251,7 @@ static void walk_from(struct unwinder *unwinder, struct walk_cursor at, const ui
 			end_walk(walk, end);
 			return;
 		}
-		if (rule.flags & RULE_GUESS)
+		if (is_guess(unwinder, &rule, walk->pc[walk->pc_cnt - 1]))
 			set_guessed(walk, walk->pc_cnt);
 	}
 	end_walk(walk, STACK_END_TOO_DEEP);
