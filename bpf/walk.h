@@ -166,7 +166,7 @@ static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 i)
 			return WIRE_END_UNREADABLE;
 		s->fp = words[0];
 	} else {
-		if (flags & RULE_GUESS && i + 1 < s->stack.guessed_idx)
+		if (flags & (RULE_GUESS | RULE_LEAF) && i + 1 < s->stack.guessed_idx)
 			s->stack.guessed_idx = i + 1;
 		if (flags & RULE_RA_IN_REG && i)
 			return WIRE_END_NO_CFI; /* only the leaf has the register's value */
