@@ -378,43 +378,44 @@ static uint32_t waker_stack(const struct book *book, const struct book_line *lin
 				 model_thread(model, thread)->process);
 }
 
+/* Adds what @line sums up of @kind, blocked or queued. Returns NULL when memory ran out. */
+static struct model_span *push_line_span(struct book *book, const struct book_line *line,
+					 struct model *model, uint32_t thread, enum span_kind kind)
+{
+	bool unknown = line->syscall_nr == WIRE_SYSCALL_UNKNOWN;
+	const char *name = line->syscall_nr >= 0 ? arch_syscall_name(line->syscall_nr) : NULL;
+	const struct wire_span *sum = &line->sum;
+	bool blocked = kind == SPAN_BLOCKED;
+	struct model_span *span = push_span(book, model, thread, kind,
+					    unknown ? ASSEMBLE_OP_UNKNOWN : line->syscall_op);
+
+	if (!span)
+		return NULL;
+	span->cnt = sum->cnt;
+	span->total_ns = blocked ? sum->blocked_ns : sum->queued_ns;
+	span->max_ns = blocked ? sum->blocked_max_ns : sum->queued_max_ns;
+	span->stack = line_stack(book, line, model, model_thread(model, thread)->process);
+	span->syscall = strpool_add(&model->strings, name);
+	for (int i = 0; i < SPAN_HIST_CNT; i++)
+		span->hist[i] = blocked ? sum->blocked_hist[i] : sum->queued_hist[i];
+	return span;
+}
+
 static int line_to_model(struct book *book, const struct book_line *line, struct model *model,
 			 uint32_t thread, const uint32_t *thread_of_entry)
 {
-	uint32_t stack = line_stack(book, line, model, model_thread(model, thread)->process);
-	const char *name = line->syscall_nr >= 0 ? arch_syscall_name(line->syscall_nr) : NULL;
-	uint32_t syscall = strpool_add(&model->strings, name);
-	uint64_t op =
-		line->syscall_nr == WIRE_SYSCALL_UNKNOWN ? ASSEMBLE_OP_UNKNOWN : line->syscall_op;
 	struct model_span *span;
 
 	if (line->sum.blocked_ns) {
-		span = push_span(book, model, thread, SPAN_BLOCKED, op);
+		span = push_line_span(book, line, model, thread, SPAN_BLOCKED);
 		if (!span)
 			return -ENOMEM;
-		span->total_ns = line->sum.blocked_ns;
-		span->max_ns = line->sum.blocked_max_ns;
-		span->cnt = line->sum.cnt;
-		span->stack = stack;
-		span->syscall = syscall;
 		span->open = line->open;
 		span->waker = waker_name(book, line, model);
 		span->waker_stack = waker_stack(book, line, model, thread_of_entry);
-		for (int i = 0; i < SPAN_HIST_CNT; i++)
-			span->hist[i] = line->sum.blocked_hist[i];
 	}
-	if (line->sum.queued_ns) {
-		span = push_span(book, model, thread, SPAN_RUN_QUEUE, op);
-		if (!span)
-			return -ENOMEM;
-		span->total_ns = line->sum.queued_ns;
-		span->max_ns = line->sum.queued_max_ns;
-		span->cnt = line->sum.cnt;
-		span->stack = stack;
-		span->syscall = syscall;
-		for (int i = 0; i < SPAN_HIST_CNT; i++)
-			span->hist[i] = line->sum.queued_hist[i];
-	}
+	if (line->sum.queued_ns && !push_line_span(book, line, model, thread, SPAN_RUN_QUEUE))
+		return -ENOMEM;
 	return 0;
 }
 
