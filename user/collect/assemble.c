@@ -21,12 +21,12 @@
 struct assembly {
 	struct snapshot *snapshot;
 	struct model *model;
-	uint32_t *process_of_target;	 /* index in the model, MODEL_NONE until a thread is seen */
-	uint32_t *entry_of_thread;	 /* by the thread's index in the model */
-	struct symbolizer **symbolizers; /* by target; NULL where there is none */
-	struct wait_objects **wait_objects; /* likewise, made when first needed */
-	struct peers *peers;		    /* NULL until needed; shared by all wait_objects */
-	struct table kinds;		    /* hash of stack and system call -> enum wait_kind */
+	uint32_t *process_of_target; /* index in the model, MODEL_NONE until a thread is seen */
+	uint32_t *entry_of_thread;   /* by the thread's index in the model */
+	uint32_t *first_thread;	     /* by target: index in the model; MODEL_NONE: none */
+	uint32_t *next_thread;	     /* by thread: the next one of its target; MODEL_NONE: none */
+	struct peers *peers;	     /* NULL until needed; shared by all processes */
+	struct table kinds;	     /* hash of stack and system call -> enum wait_kind */
 };
 
 static void count_stack_losses(struct model *model, const struct model_stack *stack)
@@ -106,9 +106,12 @@ static void add_stacks(struct assembly *assembly, const struct entry *entry,
 		thread->stack = stackset_to_model(stacks, entry->stack, model, thread->process);
 		if (thread->stack != MODEL_NONE)
 			count_stack_losses(model, model_stack(model, thread->stack));
+	} else if (entry->was_walked) {
+		model->losses[LOSS_STACKS_OVER_MAX]++;
 	}
+	/* A zombie's kernel stack is gone as well. */
 	if (assembly->snapshot->has_kstacks && entry->kstack == STACKSET_NONE &&
-	    entry->state != ENTRY_SAMPLED)
+	    entry->state != ENTRY_SAMPLED && thread->state != THREAD_ZOMBIE)
 		model->losses[LOSS_KSTACKS_MISSING]++;
 	if (entry->kstack != STACKSET_NONE)
 		thread->kstack = stackset_to_model(stacks, entry->kstack, model, MODEL_NONE);
@@ -120,7 +123,7 @@ static int add_thread(struct assembly *assembly, uint32_t entry_idx)
 {
 	struct model *model = assembly->model;
 	const struct entry *entry = vec_at(&assembly->snapshot->entries, entry_idx);
-	uint32_t process = process_of(assembly, entry);
+	uint32_t process = process_of(assembly, entry), idx = model->threads.len;
 	bool settled = entry_is_settled(assembly->snapshot, entry);
 	struct model_thread *thread;
 	const char *syscall = NULL;
@@ -130,7 +133,9 @@ static int add_thread(struct assembly *assembly, uint32_t entry_idx)
 	thread = model_add_thread(model, process, entry->tid);
 	if (!thread)
 		return 0; /* counted */
-	assembly->entry_of_thread[model->threads.len - 1] = entry_idx;
+	assembly->entry_of_thread[idx] = entry_idx;
+	assembly->next_thread[idx] = assembly->first_thread[entry->target];
+	assembly->first_thread[entry->target] = idx;
 	thread->comm = strpool_add(&model->strings, entry->comm);
 	if (entry->tid == model_process(model, process)->tgid)
 		model_process(model, process)->comm = thread->comm;
@@ -148,41 +153,6 @@ static int add_thread(struct assembly *assembly, uint32_t entry_idx)
 		thread->raced = true;
 		model->losses[LOSS_THREADS_RACED]++;
 	}
-	return 0;
-}
-
-static int symbolize(struct assembly *assembly, struct err *err)
-{
-	struct snapshot *snapshot = assembly->snapshot;
-	struct model *model = assembly->model;
-
-	for (uint32_t i = 0; i < snapshot->targets.len; i++) {
-		struct target *target = snapshot_target(snapshot, i);
-		struct modules_losses losses;
-		int code;
-
-		if (!target->modules || assembly->process_of_target[i] == MODEL_NONE)
-			continue;
-		assembly->symbolizers[i] =
-			symbolizer_new(target->pid, &target->maps, target->modules, err);
-		if (!assembly->symbolizers[i])
-			return -ENOMEM;
-		code = symbolizer_run(assembly->symbolizers[i], model,
-				      assembly->process_of_target[i]);
-		if (code)
-			return err_set_errno(err, code, "cannot name the functions of process %u",
-					     target->tgid);
-		code = mappings_to_model(model, assembly->process_of_target[i], &target->maps,
-					 target->modules);
-		if (code)
-			return err_set_errno(err, code, "cannot keep the map of process %u",
-					     target->tgid);
-		losses = modules_losses(target->modules);
-		model->losses[LOSS_MODULES_UNREADABLE] += losses.unreadable_cnt;
-		model->losses[LOSS_MODULES_CHANGED] += losses.changed_cnt;
-	}
-	/* Without names, kernel frames are still shown by address. */
-	symbolize_kernel(model, NULL);
 	return 0;
 }
 
@@ -254,12 +224,11 @@ static enum wait_kind classify(struct assembly *assembly, const struct model_thr
 	return kind;
 }
 
-static void describe_object(struct assembly *assembly, struct model_thread *thread,
-			    const struct entry *entry, const struct wait_evidence *evidence)
+static void describe_object(struct assembly *assembly, struct wait_objects *objects,
+			    struct model_thread *thread, const struct entry *entry,
+			    const struct wait_evidence *evidence)
 {
 	const struct snapshot *snapshot = assembly->snapshot;
-	struct target *target = snapshot_target(snapshot, entry->target);
-	struct wait_objects **objects = &assembly->wait_objects[entry->target];
 	struct wait_request request = { .tid = (pid_t)entry->tid,
 					.kind = thread->wait,
 					.evidence = evidence,
@@ -268,28 +237,25 @@ static void describe_object(struct assembly *assembly, struct model_thread *thre
 					.wall_ns = snapshot->wall_ns };
 	struct wait_answer answer;
 
-	if (!*objects && assembly->symbolizers[entry->target])
-		*objects = wait_objects_new(target->pid, &target->maps,
-					    assembly->symbolizers[entry->target], NULL);
-	if (!*objects)
-		return;
 	if (!assembly->peers)
 		assembly->peers = peers_new();
 	if (assembly->peers)
-		wait_objects_use_peers(*objects, assembly->peers);
-	wait_objects_describe(*objects, &request, &answer);
+		wait_objects_use_peers(objects, assembly->peers);
+	wait_objects_describe(objects, &request, &answer);
 	thread->object = strpool_add(&assembly->model->strings, answer.object);
 	thread->has_timeout = answer.has_timeout;
 	thread->timeout_left_ns = answer.has_timeout ? answer.timeout_left_ns : 0;
 	assembly->model->losses[LOSS_OBJECTS_UNREADABLE] += answer.unreadable;
 }
 
-/* What threads wait for is told of the moment of a snapshot; a recording has many moments. */
-static void describe_waits(struct assembly *assembly, bool objects)
+/* Gives the threads of target @idx their kinds of wait, and what they wait for unless @objects is
+ * NULL. */
+static void describe_waits(struct assembly *assembly, uint32_t idx, struct wait_objects *objects)
 {
 	struct model *model = assembly->model;
 
-	for (uint32_t i = 0; i < model->threads.len; i++) {
+	for (uint32_t i = assembly->first_thread[idx]; i != MODEL_NONE;
+	     i = assembly->next_thread[i]) {
 		struct model_thread *thread = model_thread(model, i);
 		const struct entry *entry =
 			vec_at(&assembly->snapshot->entries, assembly->entry_of_thread[i]);
@@ -298,8 +264,62 @@ static void describe_waits(struct assembly *assembly, bool objects)
 		fill_evidence(model, thread, entry, &evidence);
 		thread->wait = (uint8_t)classify(assembly, thread, entry, &evidence);
 		if (objects && thread->state == THREAD_BLOCKED)
-			describe_object(assembly, thread, entry, &evidence);
+			describe_object(assembly, objects, thread, entry, &evidence);
 	}
+}
+
+static int symbolize(struct assembly *assembly, const struct target *target,
+		     struct symbolizer *symbolizer, uint32_t process, struct err *err)
+{
+	int code = symbolizer_run(symbolizer, assembly->model, process);
+
+	if (code)
+		return err_set_errno(err, code, "cannot name the functions of process %u",
+				     target->tgid);
+	code = mappings_to_model(assembly->model, process, &target->maps, target->modules);
+	if (code)
+		return err_set_errno(err, code, "cannot keep the map of process %u", target->tgid);
+	return 0;
+}
+
+static void count_module_losses(struct model *model, const struct modules *modules)
+{
+	struct modules_losses losses = modules_losses(modules);
+
+	model->losses[LOSS_MODULES_UNREADABLE] += losses.unreadable_cnt;
+	model->losses[LOSS_MODULES_CHANGED] += losses.changed_cnt;
+}
+
+/* Names the functions of target @idx and describes its threads' waits; @with_objects: also what
+ * they wait for, which is told of the moment of a snapshot: a recording has many moments. All that
+ * this reads, many megabytes where there are debug symbols, is given back before the next one. */
+static int finish_target(struct assembly *assembly, uint32_t idx, bool with_objects,
+			 struct err *err)
+{
+	struct target *target = snapshot_target(assembly->snapshot, idx);
+	struct wait_objects *objects = NULL;
+	struct symbolizer *symbolizer;
+	int code;
+
+	if (!target->modules || assembly->process_of_target[idx] == MODEL_NONE) {
+		describe_waits(assembly, idx, NULL);
+		return 0;
+	}
+	symbolizer = symbolizer_new(target->pid, &target->maps, target->modules, err);
+	if (!symbolizer)
+		return -ENOMEM;
+	code = symbolize(assembly, target, symbolizer, assembly->process_of_target[idx], err);
+	if (!code) {
+		if (with_objects)
+			objects = wait_objects_new(target->pid, &target->maps, symbolizer, NULL);
+		describe_waits(assembly, idx, objects);
+		wait_objects_free(objects);
+	}
+	symbolizer_count_losses(symbolizer, assembly->model);
+	symbolizer_free(symbolizer);
+	count_module_losses(assembly->model, target->modules);
+	target_close(target);
+	return code;
 }
 
 /* Gives each span its kind of wait. */
@@ -371,10 +391,13 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 	code = spans ? add_spans(assembly, spans) : 0;
 	if (code)
 		return err_set_errno(err, code, "cannot keep what was recorded");
-	code = symbolize(assembly, err);
-	if (code)
-		return code;
-	describe_waits(assembly, !spans);
+	/* Without names, kernel frames are still shown by address. */
+	symbolize_kernel(model, NULL);
+	for (uint32_t i = 0; i < snapshot->targets.len; i++) {
+		code = finish_target(assembly, i, !spans, err);
+		if (code)
+			return code;
+	}
 	if (spans)
 		classify_spans(assembly, spans);
 	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;
@@ -383,37 +406,40 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 	return code ? err_set_errno(err, code, "cannot sort the threads") : 0;
 }
 
+/* Returns @cnt indices that are MODEL_NONE, or NULL; the caller frees them. */
+static uint32_t *new_indices(uint32_t cnt)
+{
+	uint32_t *indices = calloc((size_t)cnt + 1, sizeof(indices[0]));
+
+	if (indices)
+		memset(indices, 0xff, cnt * sizeof(indices[0]));
+	return indices;
+}
+
 int assemble_model(struct snapshot *snapshot, const struct assemble_spans *spans,
 		   struct model *model, struct err *err)
 {
-	uint32_t target_cnt = snapshot->targets.len;
 	struct assembly assembly = {
 		.snapshot = snapshot,
 		.model = model,
-		.process_of_target = calloc(target_cnt + 1, sizeof(uint32_t)),
-		.entry_of_thread = calloc(snapshot->entries.len + 1, sizeof(uint32_t)),
-		.symbolizers = calloc(target_cnt + 1, sizeof(struct symbolizer *)),
-		.wait_objects = calloc(target_cnt + 1, sizeof(struct wait_objects *)),
+		.process_of_target = new_indices(snapshot->targets.len),
+		.first_thread = new_indices(snapshot->targets.len),
+		.next_thread = new_indices(snapshot->entries.len),
+		.entry_of_thread = new_indices(snapshot->entries.len),
 	};
 	int code;
 
 	table_init(&assembly.kinds, 1u << 20);
-	if (!assembly.process_of_target || !assembly.entry_of_thread || !assembly.symbolizers ||
-	    !assembly.wait_objects) {
-		code = err_set(err, -ENOMEM, "not enough memory for the report");
-	} else {
-		memset(assembly.process_of_target, 0xff, target_cnt * sizeof(uint32_t));
+	if (assembly.process_of_target && assembly.first_thread && assembly.next_thread &&
+	    assembly.entry_of_thread)
 		code = fill_model(&assembly, spans, err);
-	}
-	for (uint32_t i = 0; assembly.symbolizers && assembly.wait_objects && i < target_cnt; i++) {
-		wait_objects_free(assembly.wait_objects[i]);
-		symbolizer_free(assembly.symbolizers[i]);
-	}
+	else
+		code = err_set(err, -ENOMEM, "not enough memory for the report");
 	peers_free(assembly.peers);
 	table_release(&assembly.kinds);
 	free(assembly.process_of_target);
+	free(assembly.first_thread);
+	free(assembly.next_thread);
 	free(assembly.entry_of_thread);
-	free(assembly.symbolizers);
-	free(assembly.wait_objects);
 	return code;
 }

@@ -19,8 +19,8 @@ struct assemble_spans {
 				* ASSEMBLE_OP_UNKNOWN: nothing is known of what it was in */
 };
 
-/* Fills the empty @model with what @snapshot saw, and @spans if any. Returns 0, or -errno with @err
- * set. */
+/* Fills the empty @model with what @snapshot saw, and @spans if any; closes the targets.
+ * Returns 0, or -errno with @err set. */
 int assemble_model(struct snapshot *snapshot, const struct assemble_spans *spans,
 		   struct model *model, struct err *err);
 

@@ -141,6 +141,17 @@ static bool has_user_stack(const struct wire_task *task)
 	       task->state != WIRE_STATE_ZOMBIE && task->state != WIRE_STATE_DEAD;
 }
 
+/* Walks from the registers @reg over the memory that is set up. */
+static void walk_stack(struct taking *taking, struct entry *entry, const struct target *target,
+		       const uint64_t *reg)
+{
+	uint64_t space = hash_mix(entry->target, target->generation);
+
+	unwinder_walk(target->unwinder, reg, &taking->memory, &taking->walk);
+	entry->stack = stackset_add(&taking->snapshot->stacks, space, &taking->walk);
+	entry->was_walked = true;
+}
+
 static void look(struct taking *taking, struct entry *entry, const struct target *target,
 		 uint32_t target_idx, const struct wire_task *task)
 {
@@ -166,9 +177,7 @@ static void look(struct taking *taking, struct entry *entry, const struct target
 		return;
 	memcpy(reg, task->reg, sizeof(reg));
 	stack_memory_init_live(&taking->memory, target->pid, reg[arch_reg_sp]);
-	unwinder_walk(target->unwinder, reg, &taking->memory, &taking->walk);
-	entry->stack = stackset_add(&taking->snapshot->stacks,
-				    hash_mix(target_idx, target->generation), &taking->walk);
+	walk_stack(taking, entry, target, reg);
 }
 
 static void keep_kstack(struct taking *taking, const struct wire_kstack *kstack)
@@ -309,15 +318,14 @@ static int on_sample(void *arg, const struct wire_record *record)
 	entry->task_state = WIRE_STATE_RUNNABLE;
 	entry->now_ns = sample->time_ns;
 	entry->generation = target->generation;
+	entry->was_walked = false;
 	entry->stack = entry->kstack = STACKSET_NONE;
 	if (sample->flags & WIRE_COMPAT || !target->unwinder)
 		return 0;
 	stack_memory_init_copy(&taking->memory, sample->copy_addr, sample->copy,
 			       sample->copy_bytes);
 	memcpy(reg, sample->reg, sizeof(reg));
-	unwinder_walk(target->unwinder, reg, &taking->memory, &taking->walk);
-	entry->stack = stackset_add(&snapshot->stacks, hash_mix(entry->target, target->generation),
-				    &taking->walk);
+	walk_stack(taking, entry, target, reg);
 	return 0;
 }
 

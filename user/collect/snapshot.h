@@ -33,7 +33,8 @@ struct entry {
 	enum entry_state state;
 	uint32_t target; /* index */
 	uint32_t generation;
-	uint32_t stack;			 /* in .stacks; STACKSET_NONE */
+	bool was_walked;
+	uint32_t stack;			 /* in .stacks; STACKSET_NONE: not walked, or no room */
 	uint32_t kstack;		 /* in .stacks; STACKSET_NONE */
 	uint32_t seen_pass, sought_pass; /* in which it was last seen; looked for by itself */
 	/* From the record: */

@@ -44,7 +44,7 @@ static void target_open(struct target *target, const struct wire_task *task)
 		open_modules(target);
 }
 
-static void target_close(struct target *target)
+void target_close(struct target *target)
 {
 	unwinder_free(target->unwinder);
 	modules_free(target->modules);

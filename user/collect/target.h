@@ -37,6 +37,9 @@ struct target {
 struct target *target_new(const struct wire_task *task);
 void target_free(struct target *target);
 
+/* Gives back all that was read of the process. */
+void target_close(struct target *target);
+
 /* Makes @target anew when @task shows that it is another process by now, or another program, or
  * brings the map that could not be read before; notes changes of its code for target_check. */
 void target_refresh(struct target *target, const struct wire_task *task);

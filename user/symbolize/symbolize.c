@@ -236,6 +236,12 @@ static int symbolize_loc(struct symbolizer *symbolizer, struct model *model, uin
 	return err;
 }
 
+void symbolizer_count_losses(struct symbolizer *symbolizer, struct model *model)
+{
+	model->losses[LOSS_SYMBOLS_UNREADABLE] += symbolizer->unreadable_cnt;
+	symbolizer->unreadable_cnt = 0;
+}
+
 int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t process)
 {
 	int err = 0;
@@ -246,8 +252,7 @@ int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t 
 		if (loc->process == process && !loc->frame_cnt)
 			err = symbolize_loc(symbolizer, model, i);
 	}
-	model->losses[LOSS_SYMBOLS_UNREADABLE] += symbolizer->unreadable_cnt;
-	symbolizer->unreadable_cnt = 0;
+	symbolizer_count_losses(symbolizer, model);
 	return err;
 }
 

@@ -24,6 +24,10 @@ void symbolizer_free(struct symbolizer *symbolizer);
  * What could not be read is counted in the model's losses. Returns 0 or -errno. */
 int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t process);
 
+/* Adds what could not be read since the last count to the losses of @model: symbolizer_name_data
+ * may read more after symbolizer_run, which counts by itself. */
+void symbolizer_count_losses(struct symbolizer *symbolizer, struct model *model);
+
 /* Writes what stands at data address @addr to @text: "name+0x10" of a variable, else "" .
  * Returns 1 when named, else 0. */
 int symbolizer_name_data(struct symbolizer *symbolizer, uint64_t addr, char *text, size_t len);
