@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/sigbus.h"
 #include "cli/options.h"
@@ -21,6 +22,17 @@ static void print_usage(FILE *out)
 	fputs("\n'loiter COMMAND --help' explains one; 'man loiter' explains all.\n", out);
 }
 
+/* Each file of a target that is read stays open, in up to thousands of processes. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
 	struct options options;
@@ -30,6 +42,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 	/* Writing to a closed pipe is an error like any other; see output_report. */
 	signal(SIGPIPE, SIG_IGN);
 	sigbus_guard_install();
+	raise_file_limit();
 	status = command->run(&options);
 	options_release(&options);
 	return status;

@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+"""What many processes take of loiter itself: files, memory."""
+import contextlib
+import json
+import os
+import resource
+import subprocess
+from pathlib import Path
+
+from lib import LOITER, attempt, check, finish, need_loiter, wait_for
+
+PROCESSES = 120
+SOFT_FILES = 64
+MEMORY_MAX_MB = 200
+
+
+def limit_files() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (SOFT_FILES, hard))
+
+
+def test_many_processes() -> None:
+    with contextlib.ExitStack() as stack:
+        args = []
+        for _ in range(PROCESSES):
+            proc = subprocess.Popen(["sleep", "1000"])
+            stack.callback(proc.wait)
+            stack.callback(proc.kill)
+            args += ["-p", str(proc.pid)]
+            wchan = Path(f"/proc/{proc.pid}/wchan")
+            wait_for("sleep to sleep", lambda wchan=wchan: "nanosleep" in wchan.read_text())
+        with subprocess.Popen([LOITER, "dump", "-f", "json", *args], stdout=subprocess.PIPE,
+                              preexec_fn=limit_files) as loiter:
+            report = json.load(loiter.stdout)
+            _, status, usage = os.wait4(loiter.pid, 0)
+            loiter.returncode = os.waitstatus_to_exitcode(status)
+    check("a report", status == 0, status)
+    check("of every process", len(report["processes"]) == PROCESSES, len(report["processes"]))
+    qualities = [thread["quality"] for process in report["processes"]
+                 for thread in process["threads"]]
+    check("every stack is complete", set(qualities) == {"complete"}, report["losses"])
+    check("nothing is lost", not report["losses"], report["losses"])
+    used_mb = usage.ru_maxrss // 1024
+    check(f"at most {MEMORY_MAX_MB} MB of memory, used {used_mb}", used_mb <= MEMORY_MAX_MB)
+
+
+def main() -> None:
+    need_loiter()
+    attempt("many processes", test_many_processes)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
