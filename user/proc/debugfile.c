@@ -15,6 +15,7 @@
 
 #define BUILD_ID_MAX_BYTES 64
 #define CHECKSUM_CHUNK_BYTES 65536
+#define CHECKSUM_MAX_BYTES (256 << 20) /* a sparse file can be endless */
 
 /* What tells the right file from others of its name. */
 struct wanted {
@@ -44,7 +45,8 @@ static bool crc_matches(int fd, GElf_Word wanted)
 
 	if (!chunk)
 		return false;
-	while ((got = pread(fd, chunk, CHECKSUM_CHUNK_BYTES, off)) > 0) {
+	while ((got = pread(fd, chunk, CHECKSUM_CHUNK_BYTES, off)) > 0 &&
+	       off < CHECKSUM_MAX_BYTES) {
 		crc = crc32(crc, chunk, (uInt)got);
 		off += got;
 	}

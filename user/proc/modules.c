@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "proc/debugfile.h"
 #include "proc/elf_image.h"
+#include "proc/root.h"
 
 #define MODULE_MAX 65536
 
@@ -139,19 +140,6 @@ void modules_free(struct modules *modules)
 	free(modules);
 }
 
-/* Opens a regular file, and nothing that could block or act on being opened. */
-static int open_regular(const char *path, struct stat *ret_st)
-{
-	int fd;
-
-	if (stat(path, ret_st))
-		return -errno;
-	if (!S_ISREG(ret_st->st_mode))
-		return -EINVAL;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
-}
-
 static int open_map_file(const struct modules *modules, const struct mapping *mapping)
 {
 	struct stat st;
@@ -159,14 +147,17 @@ static int open_map_file(const struct modules *modules, const struct mapping *ma
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", modules->tgid,
 		 (unsigned long long)mapping->start_addr, (unsigned long long)mapping->end_addr);
-	return open_regular(path, &st);
+	return root_open_magic(path, &st);
 }
 
 static int open_by_path(struct modules *modules, const struct mapping *mapping, const char *path)
 {
 	struct stat st;
-	int fd = open_regular(path, &st);
+	char root[32];
+	int fd;
 
+	snprintf(root, sizeof(root), "/proc/%d/root", modules->tgid);
+	fd = root_open(root, path, true, &st);
 	if (fd < 0)
 		return fd;
 	/* The device is not compared: file systems such as btrfs and overlayfs show one number in
@@ -310,17 +301,13 @@ static Dwfl_Module *report_image(struct modules *modules, struct slot *slot)
 static void slot_open(struct modules *modules, struct slot *slot)
 {
 	const struct mapping *first = vec_at(&modules->maps->mappings, slot->first_mapping);
-	char path[4096 + 32];
 	_cleanup_close_ int fd = -1;
 
 	slot->tried = true;
 	if (first->inode) {
 		fd = open_map_file(modules, first);
-		if (fd < 0 && !first->deleted) {
-			snprintf(path, sizeof(path), "/proc/%d/root%s", modules->tgid,
-				 slot->module.path);
-			fd = open_by_path(modules, first, path);
-		}
+		if (fd < 0 && !first->deleted)
+			fd = open_by_path(modules, first, slot->module.path);
 	}
 	if (fd >= 0)
 		slot->module.dwfl = report_file(modules, slot, fd);
