@@ -208,6 +208,49 @@ static void test_standard_output_stays_open(void **state)
 	assert_true(fcntl(STDOUT_FILENO, F_GETFD) >= 0);
 }
 
+static void write_new(const char *path)
+{
+	struct outfile out;
+	struct err err;
+
+	assert_int_equal(outfile_open(&out, path, &err), 0);
+	fputs("new", out.stream);
+	assert_int_equal(outfile_commit(&out, &err), 0);
+}
+
+static void test_a_link_is_followed(void **state)
+{
+	struct place *place = *state;
+	char link[128];
+	struct stat st;
+
+	snprintf(link, sizeof(link), "%s/link", place->dir);
+	write_file(place->path, "old");
+	assert_int_equal(symlink(place->path, link), 0);
+	write_new(link);
+	assert_file_is(place->path, "new");
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(entry_cnt(place->dir), 2);
+	unlink(link);
+}
+
+/* As /dev/stdout, when that is a file. */
+static void test_an_open_file_is_written_in_place(void **state)
+{
+	struct place *place = *state;
+	char path[64];
+	int fd;
+
+	write_file(place->path, "old");
+	fd = open(place->path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	write_new(path);
+	assert_file_is(place->path, "oldnew");
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +261,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_disk_is_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open_names_its_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_standard_output_stays_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_link_is_followed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_open_file_is_written_in_place, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,12 +102,10 @@ static int open_named(struct outfile *out)
 /* Opens the stream itself: a new file for a regular or missing one, else the file as it is. */
 static int outfile_open_stream(struct outfile *out)
 {
-	struct stat st;
 	int fd;
 
-	if (!stat(out->path, &st) && !S_ISREG(st.st_mode)) {
-		out->in_place = true;
-		fd = open(out->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (out->in_place) {
+		fd = open(out->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
 		fd = fd < 0 ? -errno : fd;
 	} else {
 		fd = open_nameless(out->path);
@@ -153,6 +151,22 @@ static int outfile_link(struct outfile *out)
 	return 0;
 }
 
+/* Finds the file that @path names: a link is followed, not replaced. The links in /dev and /proc
+ * stand for open files (/dev/stdout), which are written to as they are. */
+static int find_file(struct outfile *out, const char *path)
+{
+	struct stat link, st;
+	bool is_link = !lstat(path, &link) && S_ISLNK(link.st_mode);
+	bool is_open_file = is_link && (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6));
+
+	out->in_place = is_open_file || (!stat(path, &st) && !S_ISREG(st.st_mode));
+	if (is_link && !out->in_place)
+		out->path = realpath(path, NULL);
+	if (!out->path) /* a link to nothing is replaced */
+		out->path = strdup(path);
+	return out->path ? 0 : -ENOMEM;
+}
+
 int outfile_open(struct outfile *out, const char *path, struct err *err)
 {
 	int code;
@@ -162,8 +176,9 @@ int outfile_open(struct outfile *out, const char *path, struct err *err)
 		out->stream = stdout;
 		return 0;
 	}
-	out->path = strdup(path);
-	code = out->path ? outfile_open_stream(out) : -ENOMEM;
+	code = find_file(out, path);
+	if (!code)
+		code = outfile_open_stream(out);
 	if (code) {
 		outfile_discard(out);
 		return err_set_errno(err, code, "cannot write '%s'", path);

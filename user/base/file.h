@@ -17,7 +17,8 @@ int file_read_fd(int fd, struct buf *buf);
 
 /* A file that has no name until it is complete, and so is there whole or not at all, even if loiter
  * is killed meanwhile (on file systems without nameless files: a temporary name). "-" or NULL as
- * the path stands for standard output; what is no regular file is written in place. */
+ * the path stands for standard output; what is no regular file, or one that is open already
+ * (/dev/stdout), is written in place. */
 struct outfile {
 	FILE *stream;	 /* to write to */
 	char *path;	 /* NULL for standard output */
