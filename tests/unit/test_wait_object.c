@@ -479,7 +479,7 @@ static void test_peer_process(void **state)
 
 static void test_arguments(void **state)
 {
-	struct pollfd fds[12];
+	struct pollfd fds[12], many[80];
 	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons(80) };
 	struct {
 		uint64_t value, addr;
@@ -498,6 +498,12 @@ static void test_arguments(void **state)
 		describe_call(WAIT_SELECT, "poll", (uint64_t)fds, 1, UINT_MAX, 0).object, "");
 	assert_string_equal(describe_call(WAIT_SELECT, "ppoll", (uint64_t)fds, 2, 0, 0).object,
 			    "fd 101 (not open)");
+	/* Most are left out, and of a long list only the beginning is read. */
+	for (int i = 0; i < 80; i++)
+		many[i] = (struct pollfd){ .fd = i < 62 ? -1 : 100 + i };
+	assert_string_equal(
+		describe_call(WAIT_SELECT, "poll", (uint64_t)many, 80, UINT_MAX, 0).object,
+		"18 fds: 162, 163, ...");
 	FD_ZERO(&set);
 	for (int fd = 60; fd < 72; fd++)
 		FD_SET(fd, &set);

@@ -25,10 +25,11 @@ int targets_find(const struct options *options, struct vec *tgids, struct err *e
 		pid_t tgid = *(pid_t *)vec_at(&options->tgids, i);
 
 		code = process_check(tgid, err);
-		if (!code)
-			code = vec_append(tgids, &tgid, 1);
 		if (code)
 			return code;
+		code = vec_append(tgids, &tgid, 1);
+		if (code)
+			return err_set_errno(err, code, "cannot look at process '%d' too", tgid);
 	}
 	for (uint32_t i = 0; i < options->names.len; i++) {
 		const char *name = *(const char **)vec_at(&options->names, i);

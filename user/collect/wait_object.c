@@ -277,19 +277,21 @@ static void describe_epoll(struct wait_objects *objects, const struct wait_reque
 	append_cached(objects, TEXT_EPOLL, (uint32_t)request->evidence->arg[0], answer, make_epoll);
 }
 
-/* Appends "3 fds: 5, 7, 9" for the @cnt descriptors of which the first are in @fds, or the one
- * descriptor in full. */
-static void append_fds(struct wait_objects *objects, const int *fds, uint32_t cnt,
-		       struct wait_answer *answer)
+/* Appends "3 fds: 5, 7, 9" for the @cnt descriptors of which the first @known_cnt, or as many as
+ * fit, are in @fds; or the one descriptor in full. */
+static void append_fds(struct wait_objects *objects, const int *fds, uint32_t known_cnt,
+		       uint32_t cnt, struct wait_answer *answer)
 {
+	uint32_t shown_cnt = known_cnt < SHOWN_MAX ? known_cnt : SHOWN_MAX;
+
 	if (cnt == 1) {
 		append_fd(objects, (uint32_t)fds[0], answer);
 		return;
 	}
 	append(answer, "%u fds", cnt);
-	for (uint32_t i = 0; i < cnt && i < SHOWN_MAX; i++)
+	for (uint32_t i = 0; i < shown_cnt; i++)
 		append(answer, "%s %d", i ? "," : ":", fds[i]);
-	append(answer, "%s", cnt > SHOWN_MAX ? ", ..." : "");
+	append(answer, "%s", cnt > shown_cnt ? ", ..." : "");
 }
 
 static void describe_poll(struct wait_objects *objects, const struct wait_request *request,
@@ -320,7 +322,7 @@ static void describe_poll(struct wait_objects *objects, const struct wait_reques
 		found_cnt++;
 	}
 	if (found_cnt)
-		append_fds(objects, fds, cnt, answer);
+		append_fds(objects, fds, found_cnt, cnt, answer);
 }
 
 static void describe_select(struct wait_objects *objects, const struct wait_request *request,
@@ -355,7 +357,7 @@ static void describe_select(struct wait_objects *objects, const struct wait_requ
 		found_cnt++;
 	}
 	if (found_cnt)
-		append_fds(objects, fds, found_cnt, answer);
+		append_fds(objects, fds, found_cnt, found_cnt, answer);
 }
 
 static void describe_wait4(struct wait_objects *objects, const struct wait_request *request,
