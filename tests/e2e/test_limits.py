@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-"""What many processes take of loiter itself: files, memory."""
+"""loiter itself: what many processes take of it, that it leaves itself out, that it says when it
+cannot write."""
 import contextlib
 import json
 import os
@@ -45,9 +46,27 @@ def test_many_processes() -> None:
     check(f"at most {MEMORY_MAX_MB} MB of memory, used {used_mb}", used_mb <= MEMORY_MAX_MB)
 
 
+def test_all_but_itself() -> None:
+    with subprocess.Popen([LOITER, "dump", "-a", "-f", "json"], stdout=subprocess.PIPE) as loiter:
+        report = json.load(loiter.stdout)
+    pids = [process["pid"] for process in report["processes"]]
+    check("-a: others", os.getpid() in pids, pids)
+    check("-a: not loiter itself", loiter.pid not in pids, pids)
+
+
+def test_check_on_a_full_disk() -> None:
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([LOITER, "check"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              check=False)
+    check("check: a full disk is said",
+          done.returncode == 1 and "No space left on device" in done.stderr, done)
+
+
 def main() -> None:
     need_loiter()
     attempt("many processes", test_many_processes)
+    attempt("-a", test_all_but_itself)
+    attempt("check", test_check_on_a_full_disk)
     finish()
 
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /* loiter check: what this kernel and these privileges allow. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "capture/probe.h"
 #include "cli/options.h"
@@ -29,6 +31,10 @@ static int run_check(const struct options *options)
 	}
 	printf("\n%s\n",
 	       status ? "loiter dump cannot work here: see MISSING" : "loiter dump works here");
+	if (fflush(stdout) || ferror(stdout)) {
+		say_error("cannot write 'standard output': %s", strerror(errno));
+		status = STATUS_FAILED;
+	}
 	return status;
 }
 
