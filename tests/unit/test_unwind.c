@@ -210,6 +210,7 @@ static uint64_t restorer_pc;
 static void note_restorer(int signal_nr)
 {
 	(void)signal_nr;
+	/* NOLINTNEXTLINE(bugprone-signal-handler): it reads a register and calls nothing */
 	restorer_pc = (uint64_t)(uintptr_t)__builtin_return_address(0);
 }
 
