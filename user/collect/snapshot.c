@@ -211,7 +211,8 @@ static int on_record(void *arg, const struct wire_record *record)
 		return 0;
 	}
 	taking->last = NULL;
-	/* Without names, every process is a target, loiter too: it has nothing to tell of itself. */
+	/* Without names, every process is a target, loiter too: it has nothing to tell of itself.
+	 */
 	if (record->type != WIRE_TASK || task->flags & (WIRE_KTHREAD | WIRE_IS_SELF))
 		return 0;
 	target = find_target(taking, task, &target_idx);
