@@ -162,6 +162,17 @@ static void add_mapping(struct model *model, uint32_t process, uint64_t start_ad
 	mapping->build_id = strpool_add(&model->strings, build_id);
 }
 
+static void add_birth(struct model *model, uint32_t thread, uint32_t creator_tid, uint32_t stack)
+{
+	struct model_birth *birth = model_add_birth(model, thread);
+
+	assert_non_null(birth);
+	birth->creator_tid = creator_tid;
+	birth->creator_tgid = creator_tid - 1;
+	birth->creator_comm = strpool_add(&model->strings, "maker");
+	birth->stack = stack;
+}
+
 void sample_recording(struct model *model)
 {
 	sample_model(model);
@@ -171,6 +182,8 @@ void sample_recording(struct model *model)
 		add_span(model, thread, SPAN_RUN_QUEUE, 0);
 		add_span(model, thread, SPAN_ON_CPU, MODEL_NONE);
 	}
+	add_birth(model, 2, 4711, MODEL_NONE);
+	add_birth(model, 1, 301, 0);
 	add_mapping(model, 1, 0x55d1c0de0000, "/usr/bin/server", "b0a7");
 	add_mapping(model, 0, 0x7f0000000000, "/lib/libodd.so", NULL);
 	assert_int_equal(model_sort(model), 0);

@@ -89,6 +89,7 @@ static void assert_models_equal(const struct model *a, const struct model *b)
 	assert_vecs_equal(&a->locs, &b->locs);
 	assert_vecs_equal(&a->frames, &b->frames);
 	assert_vecs_equal(&a->spans, &b->spans);
+	assert_vecs_equal(&a->births, &b->births);
 	assert_vecs_equal(&a->mappings, &b->mappings);
 	assert_true(a->window_ns == b->window_ns);
 	assert_int_equal(a->strings.offs.len, b->strings.offs.len);
@@ -221,12 +222,13 @@ static void test_every_field_is_known(void **state)
 {
 	(void)state;
 	assert_int_equal(FIELD_BYTES(model_process), 28);
-	assert_int_equal(FIELD_BYTES(model_thread), 64);
+	assert_int_equal(FIELD_BYTES(model_thread), 68);
 	assert_int_equal(FIELD_BYTES(model_stack), 12);
 	assert_int_equal(FIELD_BYTES(model_loc), 21);
 	assert_int_equal(FIELD_BYTES(model_frame), 34);
 	assert_int_equal(FIELD_BYTES(model_span), 159);
 	assert_int_equal(FIELD_BYTES(model_mapping), 36);
+	assert_int_equal(FIELD_BYTES(model_birth), 20);
 }
 #define HAVE_FIELD_BYTES 1
 #endif
@@ -443,6 +445,23 @@ static void break_mapping_build_id(struct model *model)
 	model_mapping(model, 0)->build_id = UINT32_MAX;
 }
 
+static void break_birth_thread(struct model *model)
+{
+	((struct model_birth *)vec_at(&model->births, 0))->thread = model->threads.len;
+}
+
+static void break_birth_stack(struct model *model)
+{
+	((struct model_birth *)vec_at(&model->births, 0))->stack = model->stacks.len;
+}
+
+static void break_second_birth(struct model *model)
+{
+	struct model_birth *births = model->births.data;
+
+	births[0].thread = births[1].thread;
+}
+
 static void break_strings(struct model *model)
 {
 	model->strings.text.len--;
@@ -460,7 +479,8 @@ static void test_wrong_contents_are_refused(void **state)
 		break_strings,		break_span_thread,	break_span_stack,
 		break_span_waker_stack, break_span_waker,	break_span_kind,
 		break_span_wait,	break_span_bool,	break_mapping_process,
-		break_mapping_path,	break_mapping_build_id,
+		break_mapping_path,	break_mapping_build_id, break_birth_thread,
+		break_birth_stack,	break_second_birth,
 	};
 
 	(void)state;
@@ -520,7 +540,7 @@ static void test_each_section_stands_once(void **state)
 
 	(void)state;
 	sample_recording(&model);
-	for (uint32_t type = CAPFILE_MODEL_META; type <= CAPFILE_MODEL_MAPPINGS; type++) {
+	for (uint32_t type = CAPFILE_MODEL_META; type <= CAPFILE_MODEL_BIRTHS; type++) {
 		assert_int_equal(decode_with(&model, type, 1, &err), 0);
 		assert_int_equal(decode_with(&model, type, 2, &err), -EBADMSG);
 		assert_non_null(strstr(err.msg, "comes twice"));
@@ -529,8 +549,9 @@ static void test_each_section_stands_once(void **state)
 		assert_int_equal(decode_with(&model, type, 0, &err), -EBADMSG);
 		assert_string_equal(err.msg, "'x' is damaged: a part of it is missing");
 	}
-	/* Without its spans it is a snapshot. Captures once had no mappings. */
+	/* Without its spans it is a snapshot. Captures once had no mappings and no births. */
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_SPANS, 0, &err), 0);
+	assert_int_equal(decode_with(&model, CAPFILE_MODEL_BIRTHS, 0, &err), 0);
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_MAPPINGS, 0, &err), 0);
 	model_release(&model);
 }

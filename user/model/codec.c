@@ -39,13 +39,14 @@ enum domain {
 /* A field that is added to a struct must be added to its columns (or made anew in rebuild_*):
  * these sizes are here to remind of it. */
 _Static_assert(sizeof(struct model_process) == 32, "columns of model_process");
-_Static_assert(sizeof(struct model_thread) == 64, "columns of model_thread");
+_Static_assert(sizeof(struct model_thread) == 72, "columns of model_thread");
 _Static_assert(sizeof(struct model_stack) == 12, "columns of model_stack");
 _Static_assert(sizeof(struct model_loc) == 24, "columns of model_loc");
 _Static_assert(sizeof(struct model_frame) == 40, "columns of model_frame");
 _Static_assert(sizeof(struct model_span) == 160, "columns of model_span");
+_Static_assert(sizeof(struct model_birth) == 20, "columns of model_birth");
 _Static_assert(sizeof(struct model_mapping) == 40, "columns of model_mapping");
-_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 8 * sizeof(struct vec) +
+_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 9 * sizeof(struct vec) +
 					       2 * sizeof(struct table) +
 					       sizeof(uint64_t[LOSS_CNT]) + 3 * sizeof(uint64_t) +
 					       4 * sizeof(uint32_t),
@@ -136,6 +137,14 @@ static const struct column mapping_columns[] = {
 	COLUMN(model_mapping, build_id, DOMAIN_STRING),
 };
 
+static const struct column birth_columns[] = {
+	COLUMN(model_birth, thread, DOMAIN_THREAD),
+	COLUMN(model_birth, creator_tid, DOMAIN_ANY),
+	COLUMN(model_birth, creator_tgid, DOMAIN_ANY),
+	COLUMN(model_birth, creator_comm, DOMAIN_STRING),
+	COLUMN(model_birth, stack, DOMAIN_STACK_OR_NONE),
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TABLE(section, name, columns)                                                              \
 	{                                                                                          \
@@ -157,6 +166,7 @@ static const struct model_table {
 	TABLE(CAPFILE_MODEL_FRAMES, frames, frame_columns),
 	TABLE(CAPFILE_MODEL_SPANS, spans, span_columns),
 	TABLE(CAPFILE_MODEL_MAPPINGS, mappings, mapping_columns),
+	TABLE(CAPFILE_MODEL_BIRTHS, births, birth_columns),
 };
 
 static const struct vec *table_vec(const struct model *model, const struct model_table *table)
@@ -190,9 +200,10 @@ static int encode_tables(const struct model *model, struct buf *buf, struct capf
 	for (size_t i = 0; i < COUNT(tables) && !err; i++) {
 		bool is_frames = tables[i].section == CAPFILE_MODEL_FRAMES;
 		bool is_spans = tables[i].section == CAPFILE_MODEL_SPANS;
-		bool is_mappings = tables[i].section == CAPFILE_MODEL_MAPPINGS;
+		bool may_be_empty = tables[i].section >= CAPFILE_MODEL_MAPPINGS;
 
-		if ((is_spans && !model->window_ns) || (is_mappings && !model->mappings.len))
+		if (is_spans ? !model->window_ns
+			     : may_be_empty && !table_vec(model, &tables[i])->len)
 			continue;
 		buf_clear(buf);
 		if (is_spans)
@@ -343,7 +354,7 @@ static int decode_section(struct model *model, uint32_t type, const struct buf *
 {
 	struct cursor cursor;
 
-	if (type > CAPFILE_MODEL_MAPPINGS)
+	if (type > CAPFILE_MODEL_BIRTHS)
 		return 0;
 	if (*seen & 1u << type)
 		return capfile_reader_damaged(reader, err, "section %u comes twice", type);
@@ -446,9 +457,25 @@ static bool rebuild_processes(struct model *model)
 	return true;
 }
 
+/* A thread is born once. */
+static bool rebuild_births(struct model *model)
+{
+	for (uint32_t i = 0; i < model->threads.len; i++)
+		model_thread(model, i)->birth = MODEL_NONE;
+	for (uint32_t i = 0; i < model->births.len; i++) {
+		const struct model_birth *birth = vec_at(&model->births, i);
+		struct model_thread *thread = model_thread(model, birth->thread);
+
+		if (thread->birth != MODEL_NONE)
+			return false;
+		thread->birth = i;
+	}
+	return true;
+}
+
 int model_decode(struct model *model, struct capfile_reader *reader, struct err *err)
 {
-	/* Without spans it is a snapshot; mappings it may have none. */
+	/* Without spans it is a snapshot; mappings and births it may have none. */
 	const uint32_t snapshot_sections = (1u << (CAPFILE_MODEL_FRAMES + 1)) - 2;
 	uint32_t type, seen = 0;
 	struct buf payload;
@@ -468,7 +495,8 @@ int model_decode(struct model *model, struct capfile_reader *reader, struct err 
 	code = check_ranges(model, reader, err);
 	if (code)
 		return code;
-	if (!rebuild_stacks(model) || !rebuild_locs(model) || !rebuild_processes(model))
+	if (!rebuild_stacks(model) || !rebuild_locs(model) || !rebuild_processes(model) ||
+	    !rebuild_births(model))
 		return capfile_reader_damaged(reader, err, "its parts contradict each other");
 	return 0;
 }

@@ -16,6 +16,7 @@ void model_init(struct model *model)
 	vec_init(&model->locs, sizeof(struct model_loc), MODEL_LOC_MAX);
 	vec_init(&model->spans, sizeof(struct model_span), MODEL_SPAN_MAX);
 	vec_init(&model->frames, sizeof(struct model_frame), MODEL_LOC_MAX);
+	vec_init(&model->births, sizeof(struct model_birth), MODEL_THREAD_MAX);
 	vec_init(&model->mappings, sizeof(struct model_mapping), MODEL_LOC_MAX);
 	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
 	table_init(&model->stack_by_hash, MODEL_THREAD_MAX);
@@ -31,6 +32,7 @@ void model_release(struct model *model)
 	vec_release(&model->locs);
 	vec_release(&model->frames);
 	vec_release(&model->spans);
+	vec_release(&model->births);
 	vec_release(&model->mappings);
 	table_release(&model->loc_by_pc);
 	table_release(&model->stack_by_hash);
@@ -57,8 +59,20 @@ struct model_thread *model_add_thread(struct model *model, uint32_t process, uin
 	}
 	thread->process = process;
 	thread->tid = tid;
-	thread->stack = thread->kstack = MODEL_NONE;
+	thread->stack = thread->kstack = thread->birth = MODEL_NONE;
 	return thread;
+}
+
+struct model_birth *model_add_birth(struct model *model, uint32_t thread)
+{
+	struct model_birth *birth = vec_push(&model->births);
+
+	if (!birth)
+		return NULL;
+	birth->thread = thread;
+	birth->stack = MODEL_NONE;
+	model_thread(model, thread)->birth = model->births.len - 1;
+	return birth;
 }
 
 uint32_t model_intern_loc(struct model *model, uint32_t process, uint64_t pc, bool exact)
@@ -198,7 +212,7 @@ out:
 	return err;
 }
 
-/* Puts the threads in order and renumbers the spans, which refer to them. */
+/* Puts the threads in order and renumbers the spans and births, which refer to them. */
 static int sort_threads(struct model *model)
 {
 	uint32_t cnt = model->threads.len;
@@ -219,6 +233,11 @@ static int sort_threads(struct model *model)
 	memcpy(model->threads.data, sorted, cnt * sizeof(*sorted));
 	for (uint32_t i = 0; i < model->spans.len; i++)
 		model_span(model, i)->thread = new_idx[model_span(model, i)->thread];
+	for (uint32_t i = 0; i < model->births.len; i++) {
+		struct model_birth *birth = vec_at(&model->births, i);
+
+		birth->thread = new_idx[birth->thread];
+	}
 	err = 0;
 out:
 	free(refs);

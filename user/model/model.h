@@ -8,13 +8,13 @@
  * A loc is one pc of one process; its frames are the functions there, inlined ones first. A stack
  * is a run of locs, leaf first, shared by all threads of a process that have it. Everything refers
  * by index, MODEL_NONE where there is nothing; strings are ids of .strings, 0 where there is none.
- * Mappings say which part of which file a loc lies in, for those who read code by address.
+ * Mappings say which part of which file a loc lies in, for those who read code by address. Births
+ * say who created those threads whose creation was seen.
  *
  *   life cycle  model_init, model_release
- *   building    model_add_process, model_add_thread, model_intern_loc, model_intern_stack,
- *               model_set_loc_frames, model_sort
- *   queries     model_process, model_thread, model_stack, model_stack_loc, model_loc_frames,
- *               model_find_mapping, model_str
+ *   building    model_add_process, model_add_thread, model_add_birth, model_intern_loc,
+ * model_intern_stack, model_set_loc_frames, model_sort queries     model_process, model_thread,
+ * model_stack, model_stack_loc, model_loc_frames, model_find_mapping, model_str
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -100,6 +100,7 @@ struct model_thread {
 	uint32_t kstack;  /* MODEL_NONE: none */
 	uint32_t object;  /* what it waits for, in words */
 	uint32_t syscall; /* name; 0: not in a system call */
+	uint32_t birth;	  /* index; MODEL_NONE: it was created before anybody looked */
 	uint8_t state;	  /* enum thread_state */
 	uint8_t wait;	  /* enum wait_kind */
 	bool has_timeout;
@@ -130,6 +131,15 @@ struct model_span {
 	uint32_t hist[SPAN_HIST_CNT]; /* single ones by duration */
 };
 
+/* How a thread came to be. */
+struct model_birth {
+	uint32_t thread; /* index */
+	uint32_t creator_tid;
+	uint32_t creator_tgid; /* another process than the thread's when it is the main thread */
+	uint32_t creator_comm;
+	uint32_t stack; /* of the creator as it made the thread; MODEL_NONE: not known */
+};
+
 /* A part of a file, as a process has it mapped, with locs in it. */
 struct model_mapping {
 	uint64_t start_addr;
@@ -158,6 +168,7 @@ struct model {
 	struct vec locs;	/* struct model_loc */
 	struct vec frames;	/* struct model_frame */
 	struct vec spans;	/* struct model_span; empty in a snapshot */
+	struct vec births;	/* struct model_birth, one a thread at most */
 	struct vec mappings;	/* struct model_mapping; after model_sort by process and address */
 	struct table loc_by_pc; /* only while building */
 	struct table stack_by_hash;
@@ -179,6 +190,10 @@ uint32_t model_add_process(struct model *model, uint32_t tgid, uint64_t start_ns
 
 /* Returns a new thread, zeroed but for its indices, or NULL; valid until the next one is added. */
 struct model_thread *model_add_thread(struct model *model, uint32_t process, uint32_t tid);
+
+/* Notes that @thread was created, which happens once. Returns the birth, to be filled, valid until
+ * the next one is added; NULL when memory ran out. */
+struct model_birth *model_add_birth(struct model *model, uint32_t thread);
 
 /* Returns the index of the loc of @pc in @process (MODEL_NONE: kernel), or MODEL_NONE. */
 uint32_t model_intern_loc(struct model *model, uint32_t process, uint64_t pc, bool exact);
@@ -207,6 +222,13 @@ static inline struct model_process *model_process(const struct model *model, uin
 static inline struct model_thread *model_thread(const struct model *model, uint32_t idx)
 {
 	return vec_at(&model->threads, idx);
+}
+
+/* Returns how @thread came to be, NULL when nobody saw it. */
+static inline const struct model_birth *model_birth_of(const struct model *model,
+						       const struct model_thread *thread)
+{
+	return thread->birth == MODEL_NONE ? NULL : vec_at(&model->births, thread->birth);
 }
 
 static inline struct model_span *model_span(const struct model *model, uint32_t idx)

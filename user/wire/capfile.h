@@ -44,6 +44,7 @@ enum capfile_section {
 	CAPFILE_MODEL_FRAMES = 8,
 	CAPFILE_MODEL_SPANS = 9,     /* only of a recording: its window in ns, then the spans */
 	CAPFILE_MODEL_MAPPINGS = 10, /* only when there are any */
+	CAPFILE_MODEL_BIRTHS = 11,   /* likewise */
 };
 
 /* -- writing -- */
