@@ -58,7 +58,7 @@ static void walk_and_name(struct maps *maps, struct modules *modules, size_t len
 		stack_memory_init_copy(&memory, reg[7], stack, sizeof(stack));
 		unwinder_walk(unwinder, reg, &memory, &walk);
 		for (uint32_t i = 0; i < walk.pc_cnt; i++)
-			model_intern_loc(&model, 0, walk.pc[i], walk.exact[i]);
+			model_intern_loc(&model, 0, 0, walk.pc[i], walk.exact[i]);
 		if (symbolizer)
 			symbolizer_name_data(symbolizer, reg[16], name, sizeof(name));
 	}

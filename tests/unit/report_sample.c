@@ -104,7 +104,7 @@ uint32_t sample_bad_stack(struct model *model, uint32_t process, const struct sa
 		for (uint32_t j = first; j <= i; j++)
 			at_pc[j - first] =
 				sample_model_frame(model, &frames[j], process == MODEL_NONE);
-		loc = model_intern_loc(model, process, sample_pc(&frames[i]), !loc_cnt);
+		loc = model_intern_loc(model, process, 0, sample_pc(&frames[i]), !loc_cnt);
 		if (!model_loc(model, loc)->frame_cnt && (frames[i].module || frames[i].func) &&
 		    model_set_loc_frames(model, loc, at_pc, i + 1 - first))
 			abort();

@@ -10,7 +10,7 @@
 static uint32_t add_loc(struct model *model, uint32_t process, uint64_t pc, bool exact,
 			const char *const *funcs, uint32_t func_cnt)
 {
-	uint32_t idx = model_intern_loc(model, process, pc, exact);
+	uint32_t idx = model_intern_loc(model, process, 0, pc, exact);
 	struct model_frame frames[4];
 
 	/* Padding too: tests compare whole elements. */

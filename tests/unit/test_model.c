@@ -15,15 +15,15 @@ static void test_locs_are_interned(void **state)
 
 	(void)state;
 	model_init(&model);
-	a = model_intern_loc(&model, 0, 0x1000, false);
-	exact = model_intern_loc(&model, 0, 0x1000, true);
-	kernel = model_intern_loc(&model, MODEL_NONE, 0x1000, false);
+	a = model_intern_loc(&model, 0, 0, 0x1000, false);
+	exact = model_intern_loc(&model, 0, 0, 0x1000, true);
+	kernel = model_intern_loc(&model, MODEL_NONE, 0, 0x1000, false);
 	assert_int_not_equal(a, exact);
 	assert_int_not_equal(a, kernel);
-	assert_int_not_equal(a, model_intern_loc(&model, 1, 0x1000, false));
-	assert_int_not_equal(a, model_intern_loc(&model, 0, 0x1001, false));
-	assert_int_equal(a, model_intern_loc(&model, 0, 0x1000, false));
-	assert_int_equal(exact, model_intern_loc(&model, 0, 0x1000, true));
+	assert_int_not_equal(a, model_intern_loc(&model, 1, 0, 0x1000, false));
+	assert_int_not_equal(a, model_intern_loc(&model, 0, 0, 0x1001, false));
+	assert_int_equal(a, model_intern_loc(&model, 0, 0, 0x1000, false));
+	assert_int_equal(exact, model_intern_loc(&model, 0, 0, 0x1000, true));
 	assert_int_equal(model.locs.len, 5);
 	assert_int_equal(model_loc(&model, kernel)->process, MODEL_NONE);
 	assert_true(model_loc(&model, a)->pc == 0x1000);
@@ -93,9 +93,9 @@ static void test_maxima_are_counted(void **state)
 			 MODEL_NONE);
 	assert_int_equal(model.losses[LOSS_STACKS_OVER_MAX], 1);
 	assert_int_equal(model.stack_locs.len, 0);
-	assert_int_equal(model_intern_loc(&model, 0, 1, false), 0);
-	assert_int_equal(model_intern_loc(&model, 0, 2, false), MODEL_NONE);
-	assert_int_equal(model_intern_loc(&model, 0, 1, false), 0);
+	assert_int_equal(model_intern_loc(&model, 0, 0, 1, false), 0);
+	assert_int_equal(model_intern_loc(&model, 0, 0, 2, false), MODEL_NONE);
+	assert_int_equal(model_intern_loc(&model, 0, 0, 1, false), 0);
 	assert_int_equal(model_add_process(&model, 1, 1), 0);
 	assert_int_equal(model_add_process(&model, 2, 2), MODEL_NONE);
 	model_release(&model);

@@ -224,7 +224,7 @@ static void test_every_field_is_known(void **state)
 	assert_int_equal(FIELD_BYTES(model_process), 28);
 	assert_int_equal(FIELD_BYTES(model_thread), 68);
 	assert_int_equal(FIELD_BYTES(model_stack), 12);
-	assert_int_equal(FIELD_BYTES(model_loc), 21);
+	assert_int_equal(FIELD_BYTES(model_loc), 25);
 	assert_int_equal(FIELD_BYTES(model_frame), 34);
 	assert_int_equal(FIELD_BYTES(model_span), 159);
 	assert_int_equal(FIELD_BYTES(model_mapping), 36);

@@ -96,7 +96,7 @@ static int teardown(void **state)
 
 static const struct model_loc *name_pc(struct self *self, uint64_t pc, bool exact)
 {
-	uint32_t idx = model_intern_loc(&self->model, self->process, pc, exact);
+	uint32_t idx = model_intern_loc(&self->model, self->process, 0, pc, exact);
 
 	assert_int_equal(symbolizer_run(self->symbolizer, &self->model, self->process), 0);
 	assert_true(model_loc(&self->model, idx)->frame_cnt > 0);

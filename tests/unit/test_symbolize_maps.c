@@ -226,7 +226,7 @@ static void test_kernel_locs_get_frames(void **state)
 	(void)state;
 	model_init(&model);
 	assert_int_equal(symbolize_kernel(&model, &err), 0);
-	model_intern_loc(&model, MODEL_NONE, 0xffffffff00000001, false);
+	model_intern_loc(&model, MODEL_NONE, 0, 0xffffffff00000001, false);
 	code = symbolize_kernel(&model, &err);
 	assert_true(code == 0 || code == -EPERM || code == -ENOENT);
 	assert_int_equal(model_loc(&model, 0)->frame_cnt, 1);

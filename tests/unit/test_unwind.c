@@ -364,7 +364,7 @@ static void test_stackset_keeps_each_stack_once(void **state)
 
 	model_init(&model);
 	model_add_process(&model, 1, 0);
-	idx = stackset_to_model(&set, other, &model, 0);
+	idx = stackset_to_model(&set, other, &model, 0, NULL);
 	assert_int_equal(model_stack(&model, idx)->loc_cnt, 3);
 	assert_int_equal(model_stack_loc(&model, model_stack(&model, idx), 2)->pc, 0x3000);
 	assert_true(model_stack_loc(&model, model_stack(&model, idx), 2)->exact);
@@ -374,7 +374,7 @@ static void test_stackset_keeps_each_stack_once(void **state)
 	walk.pc[0] = 0xffffffff81000000ULL;
 	walk.pc[1] = 0xffffffff82000000ULL;
 	walk.pc_cnt = 2;
-	idx = stackset_to_model(&set, stackset_add(&set, 2, &walk), &model, MODEL_NONE);
+	idx = stackset_to_model(&set, stackset_add(&set, 2, &walk), &model, MODEL_NONE, NULL);
 	assert_int_equal(model_stack_loc(&model, model_stack(&model, idx), 0)->pc, walk.pc[0]);
 	assert_true(model_stack_loc(&model, model_stack(&model, idx), 0)->exact);
 	assert_int_equal(model_stack_loc(&model, model_stack(&model, idx), 1)->pc, walk.pc[1]);

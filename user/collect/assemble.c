@@ -11,7 +11,6 @@
 #include "collect/mappings.h"
 #include "collect/peers.h"
 #include "collect/wait_object.h"
-#include "proc/process.h"
 #include "symbolize/symbolize.h"
 #include "unwind/arch.h"
 
@@ -79,15 +78,13 @@ static uint32_t process_of(struct assembly *assembly, const struct entry *entry)
 	struct model *model = assembly->model;
 	uint32_t *slot = &assembly->process_of_target[entry->target];
 	const struct target *target = snapshot_target(assembly->snapshot, entry->target);
-	char exe[4096];
 
 	if (*slot != MODEL_NONE)
 		return *slot;
 	*slot = model_add_process(model, target->tgid, target->start_ns);
 	if (*slot == MODEL_NONE)
 		return MODEL_NONE;
-	process_exe(target->pid, exe, sizeof(exe));
-	model_process(model, *slot)->exe = strpool_add(&model->strings, exe);
+	model_process(model, *slot)->exe = strpool_add(&model->strings, target->exe);
 	/* Replaced by the leader's name when the leader is seen. */
 	model_process(model, *slot)->comm = strpool_add(&model->strings, entry->comm);
 	if (!target->unwinder && entry->task_state != WIRE_STATE_ZOMBIE &&
@@ -103,7 +100,9 @@ static void add_stacks(struct assembly *assembly, const struct entry *entry,
 	const struct stackset *stacks = &assembly->snapshot->stacks;
 
 	if (entry->stack != STACKSET_NONE) {
-		thread->stack = stackset_to_model(stacks, entry->stack, model, thread->process);
+		thread->stack = stackset_to_model(
+			stacks, entry->stack, model, thread->process,
+			&snapshot_target(assembly->snapshot, entry->target)->maps);
 		if (thread->stack != MODEL_NONE)
 			count_stack_losses(model, model_stack(model, thread->stack));
 	} else if (entry->was_walked) {
@@ -114,7 +113,7 @@ static void add_stacks(struct assembly *assembly, const struct entry *entry,
 	    entry->state != ENTRY_SAMPLED && thread->state != THREAD_ZOMBIE)
 		model->losses[LOSS_KSTACKS_MISSING]++;
 	if (entry->kstack != STACKSET_NONE)
-		thread->kstack = stackset_to_model(stacks, entry->kstack, model, MODEL_NONE);
+		thread->kstack = stackset_to_model(stacks, entry->kstack, model, MODEL_NONE, NULL);
 	if (entry->flags & WIRE_COMPAT)
 		model->losses[LOSS_STACKS_COMPAT]++;
 }
@@ -290,26 +289,22 @@ static void count_module_losses(struct model *model, const struct modules *modul
 	model->losses[LOSS_MODULES_CHANGED] += losses.changed_cnt;
 }
 
-/* Names the functions of target @idx and describes its threads' waits; @with_objects: also what
- * they wait for, which is told of the moment of a snapshot: a recording has many moments. All that
- * this reads, many megabytes where there are debug symbols, is given back before the next one. */
-static int finish_target(struct assembly *assembly, uint32_t idx, bool with_objects,
-			 struct err *err)
+/* Names what is of the code that @target has, and describes the waits of target @idx unless that is
+ * MODEL_NONE. @with_objects: also what the threads wait for, which is told of the moment of a
+ * snapshot: a recording has many moments. All that this reads, many megabytes where there are debug
+ * symbols, is given back. */
+static int name_by(struct assembly *assembly, struct target *target, uint32_t process, uint32_t idx,
+		   bool with_objects, struct err *err)
 {
-	struct target *target = snapshot_target(assembly->snapshot, idx);
 	struct wait_objects *objects = NULL;
 	struct symbolizer *symbolizer;
 	int code;
 
-	if (!target->modules || assembly->process_of_target[idx] == MODEL_NONE) {
-		describe_waits(assembly, idx, NULL);
-		return 0;
-	}
 	symbolizer = symbolizer_new(target->pid, &target->maps, target->modules, err);
 	if (!symbolizer)
 		return -ENOMEM;
-	code = symbolize(assembly, target, symbolizer, assembly->process_of_target[idx], err);
-	if (!code) {
+	code = symbolize(assembly, target, symbolizer, process, err);
+	if (!code && idx != MODEL_NONE) {
 		if (with_objects)
 			objects = wait_objects_new(target->pid, &target->maps, symbolizer, NULL);
 		describe_waits(assembly, idx, objects);
@@ -317,7 +312,55 @@ static int finish_target(struct assembly *assembly, uint32_t idx, bool with_obje
 	}
 	symbolizer_count_losses(symbolizer, assembly->model);
 	symbolizer_free(symbolizer);
-	count_module_losses(assembly->model, target->modules);
+	return code;
+}
+
+static bool has_nameless(const struct model *model, uint32_t process)
+{
+	for (uint32_t i = 0; i < model->locs.len; i++)
+		if (model_loc(model, i)->process == process && !model_loc(model, i)->frame_cnt)
+			return true;
+	return false;
+}
+
+/* Names what is of code that process @process had once, and has no more. */
+static int name_old_code(struct assembly *assembly, const struct assemble_spans *spans,
+			 uint32_t process, struct err *err)
+{
+	uint32_t tgid = model_process(assembly->model, process)->tgid;
+	int code = 0;
+
+	for (uint32_t i = 0; !code && has_nameless(assembly->model, process); i++) {
+		struct target *space = spans->space(spans->arg, tgid, i);
+
+		if (!space)
+			break;
+		if (space->modules)
+			code = name_by(assembly, space, process, MODEL_NONE, false, err);
+	}
+	return code;
+}
+
+/* Names the functions of target @idx and describes its threads' waits. */
+static int finish_target(struct assembly *assembly, uint32_t idx,
+			 const struct assemble_spans *spans, struct err *err)
+{
+	struct target *target = snapshot_target(assembly->snapshot, idx);
+	uint32_t process = assembly->process_of_target[idx];
+	int code = 0;
+
+	if (process == MODEL_NONE)
+		return 0; /* no thread of it was seen */
+	if (target->modules)
+		code = name_by(assembly, target, process, idx, !spans, err);
+	else
+		describe_waits(assembly, idx, NULL);
+	if (!code && spans)
+		code = name_old_code(assembly, spans, process, err);
+	if (!code)
+		code = symbolize_rest(assembly->model, process);
+	if (target->modules)
+		count_module_losses(assembly->model, target->modules);
 	target_close(target);
 	return code;
 }
@@ -394,7 +437,7 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 	/* Without names, kernel frames are still shown by address. */
 	symbolize_kernel(model, NULL);
 	for (uint32_t i = 0; i < snapshot->targets.len; i++) {
-		code = finish_target(assembly, i, !spans, err);
+		code = finish_target(assembly, i, spans, err);
 		if (code)
 			return code;
 	}

@@ -8,11 +8,14 @@
 
 #define LINE_MAX (1u << 20)
 
-void book_init(struct book *book, struct snapshot *snapshot)
+void book_init(struct book *book, struct snapshot *snapshot, struct spaces *spaces)
 {
-	*book = (struct book){ .snapshot = snapshot };
+	*book = (struct book){ .snapshot = snapshot, .spaces = spaces };
 	table_init(&book->entry_by_user, MODEL_THREAD_MAX);
 	stackset_init(&book->stacks);
+	vec_init(&book->stack_spaces, sizeof(uint32_t), LINE_MAX);
+	vec_init(&book->uses, sizeof(struct book_use), LINE_MAX);
+	table_init(&book->use_by_key, LINE_MAX);
 	table_init(&book->stack_by_id, LINE_MAX);
 	table_init(&book->line_by_key, LINE_MAX);
 	vec_init(&book->lines, sizeof(struct book_line), LINE_MAX);
@@ -26,6 +29,9 @@ void book_release(struct book *book)
 {
 	table_release(&book->entry_by_user);
 	stackset_release(&book->stacks);
+	vec_release(&book->stack_spaces);
+	vec_release(&book->uses);
+	table_release(&book->use_by_key);
 	table_release(&book->stack_by_id);
 	table_release(&book->line_by_key);
 	vec_release(&book->lines);
@@ -67,8 +73,11 @@ void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct
 {
 	uint32_t stack = stackset_add(&book->stacks, space, walk);
 
-	if (stack != STACKSET_NONE)
-		table_put(&book->stack_by_id, id, stack);
+	if (stack == STACKSET_NONE)
+		return;
+	if (stack == book->stack_spaces.len && vec_append(&book->stack_spaces, &space, 1))
+		return;
+	table_put(&book->stack_by_id, id, stack);
 }
 
 void book_add_tick(struct book *book, uint32_t tid, uint64_t stack_id)
@@ -333,13 +342,46 @@ static struct model_span *push_span(struct book *book, struct model *model, uint
 	return span;
 }
 
-static uint32_t line_stack(const struct book *book, const struct book_line *line,
-			   struct model *model, uint32_t process)
+/* Adds stack @idx of the recording to @model as one of @process. */
+static uint32_t stack_to_model(struct book *book, uint32_t idx, struct model *model,
+			       uint32_t process)
 {
+	struct book_use use = { .tgid = model_process(model, process)->tgid,
+				.space = *(uint32_t *)vec_at(&book->stack_spaces, idx) };
+	const struct target *space = spaces_target(book->spaces, use.space);
+	uint64_t key = (uint64_t)use.tgid << 32 | use.space;
+	uint32_t known;
+
+	if (!table_find(&book->use_by_key, key, &known) && !vec_append(&book->uses, &use, 1))
+		table_put(&book->use_by_key, key, 0);
+	return stackset_to_model(&book->stacks, idx, model, process, space ? &space->maps : NULL);
+}
+
+struct target *book_space(void *arg, uint32_t tgid, uint32_t i)
+{
+	const struct book *book = arg;
+
+	for (uint32_t u = 0; u < book->uses.len; u++) {
+		const struct book_use *use = vec_at(&book->uses, u);
+
+		if (use->tgid == tgid && !i--)
+			return spaces_target(book->spaces, use->space);
+	}
+	return NULL;
+}
+
+static uint32_t line_stack(struct book *book, const struct book_line *line, struct model *model,
+			   uint32_t process)
+{
+	const struct target *target;
+
 	if (line->stack == STACKSET_NONE)
 		return MODEL_NONE;
-	return stackset_to_model(line->from_snapshot ? &book->snapshot->stacks : &book->stacks,
-				 line->stack, model, process);
+	if (!line->from_snapshot)
+		return stack_to_model(book, line->stack, model, process);
+	target = snapshot_target(book->snapshot, entry_at(book, line->entry)->target);
+	return stackset_to_model(&book->snapshot->stacks, line->stack, model, process,
+				 &target->maps);
 }
 
 /* Returns the entry of the thread that woke it, UINT32_MAX when it is none of the targets'. */
@@ -366,7 +408,7 @@ static uint32_t waker_name(const struct book *book, const struct book_line *line
 	return strpool_add(&model->strings, entry_at(book, entry)->comm);
 }
 
-static uint32_t waker_stack(const struct book *book, const struct book_line *line,
+static uint32_t waker_stack(struct book *book, const struct book_line *line,
 			    struct model *model, const uint32_t *thread_of_entry)
 {
 	uint32_t entry = waker_entry(book, line);
@@ -374,8 +416,7 @@ static uint32_t waker_stack(const struct book *book, const struct book_line *lin
 
 	if (line->waker_stack == STACKSET_NONE || thread == MODEL_NONE)
 		return MODEL_NONE;
-	return stackset_to_model(&book->stacks, line->waker_stack, model,
-				 model_thread(model, thread)->process);
+	return stack_to_model(book, line->waker_stack, model, model_thread(model, thread)->process);
 }
 
 /* Adds what @line sums up of @kind, blocked or queued. Returns NULL when memory ran out. */

@@ -13,12 +13,17 @@
 #include "base/vec.h"
 #include "bpf/wire.h"
 #include "collect/snapshot.h"
+#include "collect/spaces.h"
 #include "model/model.h"
 
 struct book {
 	struct snapshot *snapshot;  /* borrowed: the threads at the window's start */
+	struct spaces *spaces;	    /* borrowed */
 	struct table entry_by_user; /* hash of tid and start -> index of its entry */
 	struct stackset stacks;	    /* of the recording */
+	struct vec stack_spaces;    /* uint32_t: the number of each one's address space */
+	struct vec uses;	    /* struct book_use, each once */
+	struct table use_by_key;
 	struct table stack_by_id;   /* the kernel's id -> index in .stacks */
 	struct table line_by_key;   /* -> index in .lines */
 	struct vec lines;	    /* struct book_line */
@@ -43,13 +48,19 @@ struct book_line {
 	struct wire_span sum;
 };
 
+/* A process had stacks in an address space. */
+struct book_use {
+	uint32_t tgid;
+	uint32_t space;
+};
+
 struct book_tick {
 	uint32_t entry;
 	uint32_t stack; /* STACKSET_NONE: not known */
 	uint32_t cnt;
 };
 
-void book_init(struct book *book, struct snapshot *snapshot);
+void book_init(struct book *book, struct snapshot *snapshot, struct spaces *spaces);
 void book_release(struct book *book);
 
 /* Notes the threads of the snapshot. Call again after adding entries. Returns 0 or -errno. */
@@ -70,5 +81,8 @@ int book_add_run(struct book *book, uint32_t entry, const struct wire_run *run, 
 
 /* Adds it all to @model: the .add of struct assemble_spans, with the book as its argument. */
 int book_to_model(void *book, struct model *model, const uint32_t *thread_of_entry);
+
+/* The .space of struct assemble_spans. */
+struct target *book_space(void *book, uint32_t tgid, uint32_t i);
 
 #endif

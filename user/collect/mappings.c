@@ -6,7 +6,21 @@
 
 #include "base/cleanup.h"
 
-/* Adds @mapping, unless it is no file's. */
+/* Whether a mapping of @process that was added before has an address of @mapping. */
+static bool is_taken(const struct model *model, uint32_t process, const struct mapping *mapping)
+{
+	for (uint32_t i = model->mappings.len; i-- > 0;) {
+		const struct model_mapping *other = model_mapping(model, i);
+
+		if (other->process != process)
+			break; /* those of a process lie together */
+		if (other->start_addr < mapping->end_addr && mapping->start_addr < other->end_addr)
+			return true;
+	}
+	return false;
+}
+
+/* Adds @mapping, unless it is no file's, or one is there from another map of the process. */
 static int add_mapping(struct model *model, uint32_t process, const struct mapping *mapping,
 		       struct modules *modules)
 {
@@ -14,7 +28,7 @@ static int add_mapping(struct model *model, uint32_t process, const struct mappi
 	char build_id[MODULE_BUILD_ID_BYTES];
 	struct model_mapping *added;
 
-	if (!module)
+	if (!module || is_taken(model, process, mapping))
 		return 0;
 	added = vec_push(&model->mappings);
 	if (!added)
@@ -44,7 +58,8 @@ int mappings_to_model(struct model *model, uint32_t process, const struct maps *
 		const struct model_loc *loc = model_loc(model, i);
 		const struct mapping *mapping;
 
-		if (loc->process != process)
+		if (loc->process != process ||
+		    (loc->code && loc->code != maps_code(maps, model_loc_addr(loc))))
 			continue;
 		mapping = maps_find(maps, model_loc_addr(loc));
 		if (mapping)

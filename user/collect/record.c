@@ -197,8 +197,10 @@ static uint64_t run_key(uint32_t tid, uint64_t start_ns)
 }
 
 /* Returns the index of the target of process @tgid, made when it is new. */
-static uint32_t target_of(struct snapshot *snapshot, uint32_t tgid, uint64_t start_ns)
+static uint32_t target_of(struct recording *recording, uint32_t tgid, uint64_t start_ns)
 {
+	const struct target *space = spaces_target_of(&recording->spaces, tgid);
+	struct snapshot *snapshot = &recording->snapshot;
 	struct wire_task task = {
 		.tgid = tgid, .tid = tgid, .tgid_start_ns = start_ns, .flags = WIRE_HAS_REGS
 	};
@@ -212,17 +214,23 @@ static uint32_t target_of(struct snapshot *snapshot, uint32_t tgid, uint64_t sta
 		target_free(target);
 		return UINT32_MAX;
 	}
+	if (!target->unwinder && space && space->exe) {
+		/* It has ended. */
+		free(target->exe);
+		target->exe = strdup(space->exe);
+	}
 	idx = snapshot->targets.len - 1;
 	table_put(&snapshot->target_by_tgid, tgid, idx);
 	return idx;
 }
 
-/* Adds the thread of @run to the snapshot's, as one that was born in the window. */
+/* Adds the thread of @run to the snapshot's, as one that was born in the window; @comm: its name at
+ * its end, NULL while it lives. */
 static int add_born(struct recording *recording, uint32_t tid, const struct wire_run *run,
 		    const char *comm)
 {
 	struct snapshot *snapshot = &recording->snapshot;
-	uint32_t target_idx = target_of(snapshot, run->tgid, run->start_ns);
+	uint32_t target_idx = target_of(recording, run->tgid, run->start_ns);
 	const struct target *target;
 	struct entry *entry;
 
@@ -238,8 +246,9 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 				 .stack = STACKSET_NONE,
 				 .kstack = STACKSET_NONE,
 				 .tid = tid,
-				 .task_state = run->state == WIRE_RUN_BLOCKED ? WIRE_STATE_SLEEPING
-									      : WIRE_STATE_RUNNABLE,
+				 .task_state = comm			       ? WIRE_STATE_DEAD
+					       : run->state == WIRE_RUN_BLOCKED ? WIRE_STATE_SLEEPING
+										: WIRE_STATE_RUNNABLE,
 				 .start_ns = run->start_ns,
 				 .last_ran_ns =
 					 run->since_ns - (uint64_t)snapshot->sched_clock_offset_ns,
@@ -383,7 +392,7 @@ int record_take(const struct record_options *options, struct model *model, struc
 			"host, where the process has another pid");
 	}
 	recording->options = options;
-	book_init(&recording->book, &recording->snapshot);
+	book_init(&recording->book, &recording->snapshot, &recording->spaces);
 	vec_init(&recording->ended, sizeof(struct wire_exit), EXIT_MAX);
 	vec_init(&recording->runs, sizeof(struct living_run), EXIT_MAX);
 	recording->recorder = recorder_new(&recorder_options, err);
@@ -397,6 +406,7 @@ int record_take(const struct record_options *options, struct model *model, struc
 		code = err_set(err, -ESRCH, "the process exited before it was seen");
 	if (!code) {
 		spans = (struct assemble_spans){ .add = book_to_model,
+						 .space = book_space,
 						 .arg = &recording->book,
 						 .ops = &recording->book.ops };
 		code = assemble_model(&recording->snapshot, &spans, model, err);

@@ -68,16 +68,23 @@ forget:
 	return 0;
 }
 
-static struct target *space_target(const struct spaces *spaces, uint32_t number)
+struct target *spaces_target(const struct spaces *spaces, uint32_t number)
 {
 	return number && number <= spaces->list.len
 		       ? *(struct target **)vec_at(&spaces->list, number - 1)
 		       : NULL;
 }
 
+struct target *spaces_target_of(const struct spaces *spaces, uint32_t tgid)
+{
+	uint32_t number;
+
+	return table_find(&spaces->by_tgid, tgid, &number) ? spaces_target(spaces, number) : NULL;
+}
+
 void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from)
 {
-	struct target *target = space_target(spaces, number);
+	struct target *target = spaces_target(spaces, number);
 
 	if (!target)
 		return;
@@ -113,7 +120,7 @@ void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapsho
 
 const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss)
 {
-	struct target *target = space_target(spaces, miss->space);
+	struct target *target = spaces_target(spaces, miss->space);
 	struct walk *walk = &spaces->walk;
 	uint32_t have = miss->pc_cnt - 1;
 	uint64_t pc = miss->pc[have];
@@ -140,7 +147,7 @@ const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_m
 
 int spaces_verify(struct spaces *spaces, const struct wire_miss *miss)
 {
-	struct target *target = space_target(spaces, miss->space);
+	struct target *target = spaces_target(spaces, miss->space);
 	struct walk *walk = &spaces->walk;
 	struct walk_cursor cursor = { .pc = miss->pc[0] & ~WIRE_PC_EXACT,
 				      .sp = miss->sp,

@@ -32,6 +32,12 @@ void spaces_release(struct spaces *spaces);
  * covers @exec_pages pages. Returns the number, 0 when the process cannot be read. */
 uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages);
 
+/* Returns the address space @number as it was when it got that number, NULL when there is none. */
+struct target *spaces_target(const struct spaces *spaces, uint32_t number);
+
+/* Returns the last address space of process @tgid, NULL when none is known. */
+struct target *spaces_target_of(const struct spaces *spaces, uint32_t tgid);
+
 /* Teaches the kernel the rules of the frames of @walk from @from on. */
 void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from);
 

@@ -89,7 +89,7 @@ void stackset_walk(const struct stackset *set, uint32_t idx, struct walk *ret)
 }
 
 uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct model *model,
-			   uint32_t process)
+			   uint32_t process, const struct maps *maps)
 {
 	const struct model_stack *stack = vec_at(&set->stacks, idx);
 	uint64_t kernel_bit = process == MODEL_NONE ? PC_EXACT : 0;
@@ -98,8 +98,10 @@ uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct mode
 	for (uint32_t i = 0; i < stack->loc_cnt; i++) {
 		uint64_t packed = *(uint64_t *)vec_at(&set->pcs, stack->first_loc + i);
 		bool exact = (packed & PC_EXACT) != kernel_bit;
+		uint64_t pc = packed ^ (exact ? PC_EXACT : 0);
+		uint32_t code = maps ? maps_code(maps, exact || !pc ? pc : pc - 1) : 0;
 
-		locs[i] = model_intern_loc(model, process, packed ^ (exact ? PC_EXACT : 0), exact);
+		locs[i] = model_intern_loc(model, process, code, pc, exact);
 		if (locs[i] == MODEL_NONE) {
 			model->losses[LOSS_STACKS_OVER_MAX]++;
 			return MODEL_NONE;

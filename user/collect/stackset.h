@@ -9,6 +9,7 @@
 #include "base/table.h"
 #include "base/vec.h"
 #include "model/model.h"
+#include "proc/maps.h"
 #include "unwind/walk.h"
 
 #define STACKSET_NONE UINT32_MAX
@@ -29,9 +30,10 @@ uint32_t stackset_add(struct stackset *set, uint64_t space, const struct walk *w
 /* Fills @ret with the walk that found the stack of user code at @idx. */
 void stackset_walk(const struct stackset *set, uint32_t idx, struct walk *ret);
 
-/* Adds the stack at @idx to @model as one of @process (MODEL_NONE: kernel code).
- * Returns its index there, or MODEL_NONE (counted in the model's losses). */
+/* Adds the stack at @idx to @model as one of @process (MODEL_NONE: kernel code), whose code is as
+ * @maps has it (NULL: it does not matter). Returns its index there, or MODEL_NONE (counted in the
+ * model's losses). */
 uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct model *model,
-			   uint32_t process);
+			   uint32_t process, const struct maps *maps);
 
 #endif

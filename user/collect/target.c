@@ -2,8 +2,10 @@
 #include "collect/target.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "proc/process.h"
 
 /* Bounds what a process costs whose map cannot be read, or that does nothing but exec: it is then
  * given up, and its threads are reported without stacks. */
@@ -32,6 +34,8 @@ static void open_modules(struct target *target)
 
 static void target_open(struct target *target, const struct wire_task *task)
 {
+	char exe[4096];
+
 	target->tgid = task->tgid;
 	target->pid = (pid_t)task->tgid;
 	target->start_ns = task->tgid_start_ns;
@@ -39,6 +43,9 @@ static void target_open(struct target *target, const struct wire_task *task)
 	target->exec_pages = task->exec_pages;
 	target->code_changed = false;
 	maps_init(&target->maps);
+	process_exe(target->pid, exe, sizeof(exe));
+	free(target->exe);
+	target->exe = strdup(exe);
 	/* A main thread that has ended: the next thread brings the map. */
 	if (task->flags & WIRE_HAS_REGS && !read_maps(target, task))
 		open_modules(target);
@@ -69,6 +76,7 @@ void target_free(struct target *target)
 	if (!target)
 		return;
 	target_close(target);
+	free(target->exe);
 	free(target);
 }
 

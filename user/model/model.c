@@ -75,22 +75,26 @@ struct model_birth *model_add_birth(struct model *model, uint32_t thread)
 	return birth;
 }
 
-uint32_t model_intern_loc(struct model *model, uint32_t process, uint64_t pc, bool exact)
+uint32_t model_intern_loc(struct model *model, uint32_t process, uint32_t code, uint64_t pc,
+			  bool exact)
 {
-	uint64_t hash = hash_mix(hash_mix(process, pc), exact);
+	uint64_t hash = hash_mix(hash_mix(hash_mix(process, pc), exact), code);
 	struct model_loc *loc;
 	uint32_t idx;
 
 	for (; table_find(&model->loc_by_pc, hash, &idx); hash++) {
 		loc = model_loc(model, idx);
-		if (loc->pc == pc && loc->process == process && loc->exact == exact)
+		if (loc->pc == pc && loc->process == process && loc->code == code &&
+		    loc->exact == exact)
 			return idx;
 	}
 	idx = model->locs.len;
 	loc = vec_push(&model->locs);
 	if (!loc)
 		return MODEL_NONE;
-	*loc = (struct model_loc){ .pc = pc, .process = process, .exact = exact };
+	*loc = (struct model_loc){
+		.pc = pc, .process = process, .code = code, .exact = exact
+	};
 	if (table_put(&model->loc_by_pc, hash, idx)) {
 		model->locs.len--;
 		return MODEL_NONE;
@@ -278,6 +282,8 @@ int model_sort(struct model *model)
 		      compare_mappings);
 	/* The index by pc holds process numbers; it is not used after building. */
 	table_release(&model->loc_by_pc);
+	for (uint32_t i = 0; i < model->locs.len; i++)
+		model_loc(model, i)->code = 0;
 	for (uint32_t i = 0; i < model->processes.len; i++)
 		model_process(model, i)->thread_cnt = 0;
 	for (uint32_t i = 0; i < model->threads.len; i++) {
@@ -290,6 +296,14 @@ int model_sort(struct model *model)
 	return 0;
 }
 
+/* Whether the frames of @loc, if any, are of the file of @mapping: another one may have been there
+ * before. */
+static bool loc_is_of(const struct model *model, const struct model_loc *loc,
+		      const struct model_mapping *mapping)
+{
+	return !loc->frame_cnt || model_loc_frames(model, loc)->module == mapping->path;
+}
+
 uint32_t model_find_mapping(const struct model *model, const struct model_loc *loc)
 {
 	uint32_t low = 0, high = model->mappings.len;
@@ -300,7 +314,7 @@ uint32_t model_find_mapping(const struct model *model, const struct model_loc *l
 		int order = compare_mapping(model_mapping(model, mid), loc->process, addr);
 
 		if (!order)
-			return mid;
+			return loc_is_of(model, loc, model_mapping(model, mid)) ? mid : MODEL_NONE;
 		if (order < 0)
 			low = mid + 1;
 		else

@@ -77,6 +77,7 @@ struct model_loc {
 	uint32_t process; /* index; MODEL_NONE for kernel code */
 	uint32_t first_frame;
 	uint32_t frame_cnt; /* 0 until symbolized */
+	uint32_t code;	    /* only while building: see model_intern_loc */
 	bool exact;	    /* the pc itself, not a return address: look up pc, not pc - 1 */
 };
 
@@ -195,8 +196,11 @@ struct model_thread *model_add_thread(struct model *model, uint32_t process, uin
  * the next one is added; NULL when memory ran out. */
 struct model_birth *model_add_birth(struct model *model, uint32_t thread);
 
-/* Returns the index of the loc of @pc in @process (MODEL_NONE: kernel), or MODEL_NONE. */
-uint32_t model_intern_loc(struct model *model, uint32_t process, uint64_t pc, bool exact);
+/* Returns the index of the loc of @pc in @process (MODEL_NONE: kernel), or MODEL_NONE. @code: any
+ * number that tells apart what stood at one address one after the other (exec, dlclose), so that
+ * each gets names of its own. */
+uint32_t model_intern_loc(struct model *model, uint32_t process, uint32_t code, uint64_t pc,
+			  bool exact);
 
 /* Returns the index of the stack with these @loc_cnt locs, leaf first, and these qualities, or
  * MODEL_NONE (maximum reached: counted). */
@@ -211,7 +215,8 @@ int model_set_loc_frames(struct model *model, uint32_t loc, const struct model_f
  * the processes' runs. Returns 0 or -ENOMEM. */
 int model_sort(struct model *model);
 
-/* Returns the index of the mapping that @loc lies in, or MODEL_NONE. Only after model_sort. */
+/* Returns the index of the mapping that @loc lies in, of the file that its frames are of if it has
+ * any, or MODEL_NONE. Only after model_sort. */
 uint32_t model_find_mapping(const struct model *model, const struct model_loc *loc);
 
 static inline struct model_process *model_process(const struct model *model, uint32_t idx)

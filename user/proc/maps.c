@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/table.h"
 
 #define MAPS_TEXT_MAX_BYTES (64u << 20)
 #define MAPS_MAPPING_MAX (1u << 20)
@@ -186,6 +187,18 @@ const struct mapping *maps_find(const struct maps *maps, uint64_t addr)
 			return mapping;
 	}
 	return NULL;
+}
+
+uint32_t maps_code(const struct maps *maps, uint64_t addr)
+{
+	const struct mapping *mapping = maps_find(maps, addr);
+	uint64_t hash;
+
+	if (!mapping || !mapping->inode)
+		return 0;
+	hash = hash_mix(mapping->inode, (uint64_t)mapping->dev_major << 32 | mapping->dev_minor);
+	hash = hash_mix(hash, mapping->start_addr - mapping->file_off);
+	return (uint32_t)hash | 1;
 }
 
 const char *maps_path(const struct maps *maps, const struct mapping *mapping)

@@ -140,14 +140,29 @@ void modules_free(struct modules *modules)
 	free(modules);
 }
 
-static int open_map_file(const struct modules *modules, const struct mapping *mapping)
+/* Another file can be mapped there by now, or another process have the pid. Devices are not
+ * compared: file systems such as btrfs and overlayfs show one number in the map and another in
+ * stat(2). */
+static int check_inode(struct modules *modules, int fd, const struct stat *st,
+		       const struct mapping *mapping)
+{
+	if (st->st_ino == mapping->inode)
+		return fd;
+	modules->losses.changed_cnt++;
+	close(fd);
+	return -ESTALE;
+}
+
+static int open_map_file(struct modules *modules, const struct mapping *mapping)
 {
 	struct stat st;
 	char path[80];
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", modules->tgid,
 		 (unsigned long long)mapping->start_addr, (unsigned long long)mapping->end_addr);
-	return root_open_magic(path, &st);
+	fd = root_open_magic(path, &st);
+	return fd < 0 ? fd : check_inode(modules, fd, &st, mapping);
 }
 
 static int open_by_path(struct modules *modules, const struct mapping *mapping, const char *path)
@@ -158,16 +173,7 @@ static int open_by_path(struct modules *modules, const struct mapping *mapping, 
 
 	snprintf(root, sizeof(root), "/proc/%d/root", modules->tgid);
 	fd = root_open(root, path, true, &st);
-	if (fd < 0)
-		return fd;
-	/* The device is not compared: file systems such as btrfs and overlayfs show one number in
-	 * the map and another in stat(2). */
-	if (st.st_ino != mapping->inode) {
-		modules->losses.changed_cnt++;
-		close(fd);
-		return -ESTALE;
-	}
-	return fd;
+	return fd < 0 ? fd : check_inode(modules, fd, &st, mapping);
 }
 
 /* Returns ET_EXEC or ET_DYN; ET_NONE for what is no ELF file of this machine. */
@@ -302,16 +308,18 @@ static void slot_open(struct modules *modules, struct slot *slot)
 {
 	const struct mapping *first = vec_at(&modules->maps->mappings, slot->first_mapping);
 	_cleanup_close_ int fd = -1;
+	bool still_there = true;
 
 	slot->tried = true;
 	if (first->inode) {
 		fd = open_map_file(modules, first);
+		still_there = fd != -ESTALE && fd != -ENOENT;
 		if (fd < 0 && !first->deleted)
 			fd = open_by_path(modules, first, slot->module.path);
 	}
 	if (fd >= 0)
 		slot->module.dwfl = report_file(modules, slot, fd);
-	else
+	else if (still_there)
 		slot->module.dwfl = report_image(modules, slot);
 	if (!slot->module.dwfl && !slot->module.displacement)
 		modules->losses.unreadable_cnt++;

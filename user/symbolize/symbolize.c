@@ -208,16 +208,26 @@ static const struct module *find_names(const struct symbolizer *symbolizer,
 	return home && home->dwfl && !strcmp(home->path, module->path) ? home : NULL;
 }
 
+static int set_frames(struct model *model, uint32_t loc_idx, const struct model_frame *frames,
+		      uint32_t cnt)
+{
+	int err = model_set_loc_frames(model, loc_idx, frames, cnt);
+
+	if (err != -E2BIG)
+		return err;
+	model->losses[LOSS_STACKS_OVER_MAX]++;
+	return 0;
+}
+
 static int symbolize_loc(struct symbolizer *symbolizer, struct model *model, uint32_t loc_idx)
 {
 	const struct model_loc *loc = model_loc(model, loc_idx);
-	uint64_t pc = loc->pc, addr = loc->exact || !pc ? pc : pc - 1;
+	uint64_t pc = loc->pc, addr = model_loc_addr(loc);
 	const struct module *module = modules_find(symbolizer->modules, addr);
 	struct model_frame frames[LINES_FRAME_MAX] = { { .module_off = pc } };
 	const struct module *named;
 	uint32_t cnt = 1;
 	uint64_t off;
-	int err;
 
 	named = find_names(symbolizer, module, addr, &off);
 	if (named) {
@@ -228,12 +238,7 @@ static int symbolize_loc(struct symbolizer *symbolizer, struct model *model, uin
 		frames[0].module_off = pc - (off ? off : module->start_addr);
 		frames[0].module = strpool_add(&model->strings, module->path);
 	}
-	err = model_set_loc_frames(model, loc_idx, frames, cnt);
-	if (err == -E2BIG) {
-		model->losses[LOSS_STACKS_OVER_MAX]++;
-		return 0;
-	}
-	return err;
+	return set_frames(model, loc_idx, frames, cnt);
 }
 
 void symbolizer_count_losses(struct symbolizer *symbolizer, struct model *model)
@@ -249,10 +254,25 @@ int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t 
 	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
 		const struct model_loc *loc = model_loc(model, i);
 
-		if (loc->process == process && !loc->frame_cnt)
+		if (loc->process == process && !loc->frame_cnt &&
+		    (!loc->code || loc->code == maps_code(symbolizer->maps, model_loc_addr(loc))))
 			err = symbolize_loc(symbolizer, model, i);
 	}
 	symbolizer_count_losses(symbolizer, model);
+	return err;
+}
+
+int symbolize_rest(struct model *model, uint32_t process)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
+		const struct model_loc *loc = model_loc(model, i);
+		struct model_frame frame = { .module_off = loc->pc };
+
+		if (loc->process == process && !loc->frame_cnt)
+			err = set_frames(model, i, &frame, 1);
+	}
 	return err;
 }
 
