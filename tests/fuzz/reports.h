@@ -63,6 +63,7 @@ static inline bool fuzz_is_printable(const struct model *model)
 		       fuzz_stack_frames(model, model_thread(model, i)->kstack);
 	for (uint32_t i = 0; i < model->spans.len && cnt <= FUZZ_FRAME_MAX; i++)
 		cnt += fuzz_stack_frames(model, model_span(model, i)->stack) +
+		       fuzz_stack_frames(model, model_span(model, i)->kstack) +
 		       fuzz_stack_frames(model, model_span(model, i)->waker_stack);
 	return cnt <= FUZZ_FRAME_MAX;
 }

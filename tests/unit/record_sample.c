@@ -2,6 +2,7 @@
 #include "record_sample.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "unit.h"
 
@@ -10,6 +11,7 @@
 #define STEPS_C "/src/loiter/demo/steps.c"
 #define SERVER_C "/src/loiter/demo/server.c"
 #define LUA "/usr/bin/luajit"
+#define KERNEL "[kernel]"
 #define ARRAY_LEN(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 #define WINDOW_NS (RECORD_SAMPLE_WINDOW_S * SAMPLE_SECOND)
 #define US 1000ull
@@ -89,6 +91,35 @@ static const struct sample_frame lua_frames[] = {
 	{ LUA, 0x7700, NULL, 0, NULL, 0, false },
 };
 
+#define ENTERED_BY_SYSCALL                                                                         \
+	{ KERNEL, 0xffffffff81a30c1d, "do_syscall_64", 0x5d, NULL, 0, false },                     \
+	{                                                                                          \
+		KERNEL, 0xffffffff81c0012b, "entry_SYSCALL_64_after_hwframe", 0x76, NULL, 0, false \
+	}
+
+static const struct sample_frame futex_kernel_frames[] = {
+	{ KERNEL, 0xffffffff811a4d38, "futex_do_wait", 0x38, NULL, 0, false },
+	{ KERNEL, 0xffffffff811a5603, "__futex_wait", 0x93, NULL, 0, false },
+	ENTERED_BY_SYSCALL,
+};
+
+static const struct sample_frame stop_kernel_frames[] = {
+	{ KERNEL, 0xffffffff810b2c4e, "do_signal_stop", 0x14e, NULL, 0, false },
+	{ KERNEL, 0xffffffff810b3a91, "get_signal", 0x2a1, NULL, 0, false },
+	ENTERED_BY_SYSCALL,
+};
+
+static const struct sample_frame sleep_kernel_frames[] = {
+	{ KERNEL, 0xffffffff81a3f1d2, "do_nanosleep", 0x62, NULL, 0, false },
+	{ "[odd;module]", 0xffffffffc0371234, "hrtimer;nanosleep", 0x64, NULL, 0, false },
+	{ KERNEL, 0xffffffff81003e54, NULL, 0, NULL, 0, false },
+};
+
+static const struct sample_frame wake_kernel_frames[] = {
+	{ KERNEL, 0xffffffff811a4f10, "futex_wake", 0x80, NULL, 0, false },
+	ENTERED_BY_SYSCALL,
+};
+
 struct model_span *sample_span(struct model *model, uint32_t thread,
 			       const struct sample_span *sample)
 {
@@ -105,6 +136,7 @@ struct model_span *sample_span(struct model *model, uint32_t thread,
 	span->cnt = sample->cnt;
 	span->thread = thread;
 	span->stack = sample->stack;
+	span->kstack = MODEL_NONE;
 	span->waker_stack = sample->waker ? sample->waker_stack : MODEL_NONE;
 	span->waker = strpool_add(&model->strings, sample->waker);
 	span->kind = (uint8_t)sample->kind;
@@ -239,12 +271,50 @@ static void add_odd(struct model *model)
 	}
 }
 
+/* Gives the spans of @kind whose stack begins with @leaf, at @leaf_off of it, a kernel stack. */
+static void add_kernel(struct model *model, enum span_kind kind, const char *leaf,
+		       uint64_t leaf_off, uint32_t kstack)
+{
+	for (uint32_t i = 0; i < model->spans.len; i++) {
+		struct model_span *span = model_span(model, i);
+		const struct model_frame *frame;
+
+		if (span->kind != kind || span->stack == MODEL_NONE)
+			continue;
+		frame = model_loc_frames(
+			model, model_stack_loc(model, model_stack(model, span->stack), 0));
+		if (!strcmp(model_str(model, frame->func), leaf) && frame->func_off == leaf_off)
+			span->kstack = kstack;
+	}
+}
+
+/* Some spans have kernel stacks; two that only verbose reports tell apart have different ones. */
+static void add_kernels(struct model *model)
+{
+	uint32_t futex = sample_stack(model, MODEL_NONE, futex_kernel_frames,
+				      ARRAY_LEN(futex_kernel_frames));
+	uint32_t stop =
+		sample_stack(model, MODEL_NONE, stop_kernel_frames, ARRAY_LEN(stop_kernel_frames));
+	uint32_t sleep = sample_stack(model, MODEL_NONE, sleep_kernel_frames,
+				      ARRAY_LEN(sleep_kernel_frames));
+	uint32_t wake =
+		sample_stack(model, MODEL_NONE, wake_kernel_frames, ARRAY_LEN(wake_kernel_frames));
+
+	add_kernel(model, SPAN_BLOCKED, "pthread_cond_wait@@GLIBC_2.3.2", 0x208, futex);
+	add_kernel(model, SPAN_BLOCKED, "pthread_cond_wait@@GLIBC_2.3.2", 0x214, stop);
+	add_kernel(model, SPAN_BLOCKED, "pthread_mutex_lock@@GLIBC_2.2.5", 0x113, futex);
+	add_kernel(model, SPAN_BLOCKED, "nanosleep", 0x17, sleep);
+	add_kernel(model, SPAN_RUN_QUEUE, "pthread_cond_wait@@GLIBC_2.3.2", 0x208, futex);
+	add_kernel(model, SPAN_ON_CPU, "pthread_cond_signal@@GLIBC_2.3.2", 0x50, wake);
+}
+
 void record_sample_fill(struct model *model)
 {
 	sample_init(model);
 	model->window_ns = WINDOW_NS;
 	add_server(model);
 	add_odd(model);
+	add_kernels(model);
 	model->losses[LOSS_STACKS_NO_CFI] = 1;
 	if (model_sort(model))
 		abort();

@@ -138,6 +138,7 @@ static void add_span(struct model *model, uint32_t thread, enum span_kind kind, 
 	span->cnt = thread + 3;
 	span->thread = thread;
 	span->stack = stack;
+	span->kstack = kind == SPAN_BLOCKED ? 2 : MODEL_NONE;
 	span->waker_stack = kind == SPAN_BLOCKED ? 1 : MODEL_NONE;
 	span->waker = kind == SPAN_BLOCKED ? strpool_add(&model->strings, "waker") : 0;
 	span->syscall = strpool_add(&model->strings, "futex");

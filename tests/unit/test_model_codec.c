@@ -226,7 +226,7 @@ static void test_every_field_is_known(void **state)
 	assert_int_equal(FIELD_BYTES(model_stack), 12);
 	assert_int_equal(FIELD_BYTES(model_loc), 25);
 	assert_int_equal(FIELD_BYTES(model_frame), 34);
-	assert_int_equal(FIELD_BYTES(model_span), 159);
+	assert_int_equal(FIELD_BYTES(model_span), 163);
 	assert_int_equal(FIELD_BYTES(model_mapping), 36);
 	assert_int_equal(FIELD_BYTES(model_birth), 20);
 }
@@ -405,6 +405,11 @@ static void break_span_stack(struct model *model)
 	model_span(model, 1)->stack = model->stacks.len;
 }
 
+static void break_span_kstack(struct model *model)
+{
+	model_span(model, 1)->kstack = model->stacks.len;
+}
+
 static void break_span_waker_stack(struct model *model)
 {
 	model_span(model, 1)->waker_stack = MODEL_NONE - 1;
@@ -480,7 +485,7 @@ static void test_wrong_contents_are_refused(void **state)
 		break_span_waker_stack, break_span_waker,	break_span_kind,
 		break_span_wait,	break_span_bool,	break_mapping_process,
 		break_mapping_path,	break_mapping_build_id, break_birth_thread,
-		break_birth_stack,	break_second_birth,
+		break_birth_stack,	break_second_birth,	break_span_kstack,
 	};
 
 	(void)state;

@@ -142,7 +142,7 @@ static struct model_span *add_span(struct model *model, uint32_t thread, enum sp
 	span->kind = (uint8_t)kind;
 	span->wait = kind == SPAN_BLOCKED ? WAIT_MUTEX : WAIT_NONE;
 	span->stack = stack;
-	span->waker_stack = MODEL_NONE;
+	span->kstack = span->waker_stack = MODEL_NONE;
 	span->cnt = cnt;
 	span->total_ns = total_ns;
 	return span;

@@ -36,6 +36,16 @@ static const struct golden_case {
 	  { .format = REPORT_FOLDED, .by = REPORT_BY_WALL, .by_thread = true } },
 	{ "record.json", { .format = REPORT_JSON } },
 	{ "record_waker.json", { .format = REPORT_JSON, .by = REPORT_BY_WAKER } },
+	{ "record_text_kernel.txt", { .format = REPORT_TEXT, .kernel = true, .top = 5 } },
+	{ "record_text_kernel_on_cpu.txt",
+	  { .format = REPORT_TEXT, .by = REPORT_BY_ON_CPU, .kernel = true } },
+	{ "record_kernel.folded", { .format = REPORT_FOLDED, .kernel = true } },
+	{ "record_waker_kernel.folded",
+	  { .format = REPORT_FOLDED, .by = REPORT_BY_WAKER, .kernel = true } },
+	{ "record_wall_kernel.folded",
+	  { .format = REPORT_FOLDED, .by = REPORT_BY_WALL, .kernel = true } },
+	{ "record_kernel.json", { .format = REPORT_JSON, .kernel = true } },
+	{ "record_pprof_kernel.txt", { .format = REPORT_PPROF, .kernel = true } },
 	{ "record_wall.json", { .format = REPORT_JSON, .by = REPORT_BY_WALL, .by_thread = true } },
 };
 

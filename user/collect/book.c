@@ -338,7 +338,7 @@ static struct model_span *push_span(struct book *book, struct model *model, uint
 		return NULL;
 	span->thread = thread;
 	span->kind = (uint8_t)kind;
-	span->stack = span->waker_stack = MODEL_NONE;
+	span->stack = span->kstack = span->waker_stack = MODEL_NONE;
 	return span;
 }
 

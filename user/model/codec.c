@@ -33,7 +33,13 @@ enum domain {
 
 #define COLUMN(type, field, domain)                                                                \
 	{                                                                                          \
-		offsetof(struct type, field), sizeof(((struct type *)0)->field), domain            \
+		offsetof(struct type, field), sizeof(((struct type *)0)->field), domain, false, 0  \
+	}
+/* Of a field that is younger than the first captures, which are read as if it were @value. */
+#define LATE_COLUMN(type, field, domain, value)                                                    \
+	{                                                                                          \
+		offsetof(struct type, field), sizeof(((struct type *)0)->field), domain, true,     \
+			value                                                                      \
 	}
 
 /* A field that is added to a struct must be added to its columns (or made anew in rebuild_*):
@@ -43,7 +49,7 @@ _Static_assert(sizeof(struct model_thread) == 72, "columns of model_thread");
 _Static_assert(sizeof(struct model_stack) == 12, "columns of model_stack");
 _Static_assert(sizeof(struct model_loc) == 32, "columns of model_loc");
 _Static_assert(sizeof(struct model_frame) == 40, "columns of model_frame");
-_Static_assert(sizeof(struct model_span) == 160, "columns of model_span");
+_Static_assert(sizeof(struct model_span) == 168, "columns of model_span");
 _Static_assert(sizeof(struct model_birth) == 20, "columns of model_birth");
 _Static_assert(sizeof(struct model_mapping) == 40, "columns of model_mapping");
 _Static_assert(sizeof(struct model) == sizeof(struct strpool) + 9 * sizeof(struct vec) +
@@ -86,7 +92,7 @@ static const struct column stack_columns[] = {
 };
 
 static const struct column stack_loc_columns[] = {
-	{ 0, sizeof(uint32_t), DOMAIN_LOC },
+	{ 0, sizeof(uint32_t), DOMAIN_LOC, false, 0 },
 };
 
 static const struct column loc_columns[] = {
@@ -126,6 +132,7 @@ static const struct column span_columns[] = {
 	HIST_COLUMNS(16),
 	HIST_COLUMNS(20),
 	HIST_COLUMNS(24),
+	LATE_COLUMN(model_span, kstack, DOMAIN_STACK_OR_NONE, MODEL_NONE),
 };
 
 static const struct column mapping_columns[] = {

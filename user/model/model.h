@@ -123,6 +123,7 @@ struct model_span {
 	uint64_t cnt;
 	uint32_t thread;      /* index */
 	uint32_t stack;	      /* where it blocked, or ran; MODEL_NONE: not known */
+	uint32_t kstack;      /* the kernel's part of it; MODEL_NONE: none, or not asked */
 	uint32_t waker_stack; /* of the thread that woke it; MODEL_NONE: not known or not asked */
 	uint32_t waker;	      /* the waker's name; 0: not known or not asked */
 	uint32_t syscall;     /* name; 0: not in a system call */

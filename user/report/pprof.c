@@ -155,6 +155,8 @@ static int add_span(struct pprof *pprof, const struct model_span *span)
 				 .kstack = MODEL_NONE,
 				 .waker_stack = MODEL_NONE };
 
+	if (pprof->report->options->kernel)
+		sample.kstack = span->kstack;
 	if (pprof->report->options->by == REPORT_BY_WAKER) {
 		sample.waker = span->waker;
 		sample.waker_stack = span->waker_stack;

@@ -53,6 +53,8 @@ static int add_group(struct fold *fold, const struct span_group *group)
 		err = add_thread(fold, group);
 	if (!err)
 		err = fold_stack(fold, group->stack);
+	if (!err && group->kstack != MODEL_NONE)
+		err = fold_kernel_stack(fold, group->kstack);
 	if (!err && options->by != REPORT_BY_ON_CPU)
 		err = fold_text(fold, ";[", span_words(model, group), "]");
 	if (!err && options->by == REPORT_BY_WAKER)

@@ -90,6 +90,20 @@ static int put_json_stack(struct json_writer *writer, uint32_t stack_idx)
 	return put_json(writer->report, json_checked(json, err), JSON_EMBED);
 }
 
+/* Prints the kernel's frames, when they were asked for. */
+static int put_json_kernel(struct json_writer *writer, const struct span_group *group)
+{
+	struct json_stack stack;
+	int err;
+
+	if (!writer->report->options->kernel)
+		return 0;
+	err = json_writer_stack(writer, group->kstack, &stack);
+	if (!err)
+		fprintf(writer->report->out, ",\"kernel_frames\":%s", stack.frames);
+	return err;
+}
+
 static int put_json_waker(struct json_writer *writer, const struct span_group *group)
 {
 	struct report *report = writer->report;
@@ -123,6 +137,8 @@ static int put_json_group(struct json_writer *writer, struct span_groups *groups
 		err = put_json_stack(writer, group->stack);
 	if (!err)
 		err = put_json_waker(writer, group);
+	if (!err)
+		err = put_json_kernel(writer, group);
 	fputc('}', report->out);
 	return err;
 }

@@ -146,7 +146,7 @@ static int put_group(struct report *report, struct span_groups *groups,
 	if (report->options->by == REPORT_BY_WAKER)
 		err = put_waker(report, group, &form);
 	if (!err)
-		err = put_stacks(report, group->stack, MODEL_NONE,
+		err = put_stacks(report, group->stack, group->kstack,
 				 unsampled ? "no stack: not sampled" : "no stack", &form);
 	if (!err)
 		err = span_group_members(groups, group, &members);

@@ -43,7 +43,7 @@ bool span_is_chosen(const struct report_options *options, const struct model_spa
 static bool group_equals(const struct span_group *a, const struct span_group *b)
 {
 	return a->process == b->process && a->thread == b->thread && a->stack == b->stack &&
-	       a->waker_stack == b->waker_stack && a->waker == b->waker &&
+	       a->kstack == b->kstack && a->waker_stack == b->waker_stack && a->waker == b->waker &&
 	       a->syscall == b->syscall && a->kind == b->kind && a->wait == b->wait;
 }
 
@@ -52,6 +52,7 @@ static uint64_t group_hash(const struct span_group *group)
 	uint64_t hash = hash_mix(hash_mix(group->process, group->thread), group->stack);
 
 	hash = hash_mix(hash_mix(hash, group->waker_stack), group->waker);
+	hash = hash_mix(hash, group->kstack);
 	return hash_mix(hash_mix(hash, group->syscall), (uint64_t)group->kind << 8 | group->wait);
 }
 
@@ -78,6 +79,7 @@ static int groups_add(struct span_groups *groups, uint32_t span_idx)
 	struct span_group wanted = {
 		.process = model_thread(groups->model, span->thread)->process,
 		.thread = groups->options->by_thread ? span->thread : MODEL_NONE,
+		.kstack = MODEL_NONE,
 		.waker_stack = MODEL_NONE,
 		.syscall = blocked && span->wait == WAIT_SYSCALL ? span->syscall : 0,
 		.kind = span->kind,
@@ -85,6 +87,8 @@ static int groups_add(struct span_groups *groups, uint32_t span_idx)
 	};
 	int err = shapes_find(&groups->shapes, span->stack, &wanted.stack);
 
+	if (!err && groups->options->kernel)
+		err = shapes_find(&groups->shapes, span->kstack, &wanted.kstack);
 	if (!err && groups->options->by == REPORT_BY_WAKER) {
 		wanted.waker = span->waker;
 		err = shapes_find(&groups->shapes, span->waker_stack, &wanted.waker_stack);

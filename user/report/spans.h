@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * The spans of a recording that a report is of, grouped by what it shows of them: kind, frames and
- * wait; with --by waker also who woke them; with --by-thread also the thread.
+ * The spans of a recording that a report is of, grouped by what it shows of them: kind, frames
+ * (the kernel's too when asked for) and wait; with --by waker also who woke them; with --by-thread
+ * also the thread.
  *
  *   groups --span_cnt--> order: indices of spans, by thread
  */
@@ -24,6 +25,7 @@ struct span_group {
 	uint32_t process;
 	uint32_t thread;      /* MODEL_NONE unless by thread */
 	uint32_t stack;	      /* one that stands for all of the group; MODEL_NONE */
+	uint32_t kstack;      /* likewise; MODEL_NONE unless kernel frames are shown */
 	uint32_t waker_stack; /* likewise */
 	uint32_t waker;	      /* the name; 0: not known, or not by waker */
 	uint32_t syscall;     /* where that is the wait */

@@ -135,6 +135,16 @@ static int decode_column(struct cursor *cursor, const struct vec *vec, const str
 	return 0;
 }
 
+/* Gives every value of a column that the file is too old to have. */
+static int fill_absent(const struct vec *vec, const struct column *column)
+{
+	int err = column->is_late ? 0 : -EBADMSG;
+
+	for (uint32_t row = 0; row < vec->len && !err; row++)
+		err = field_set(vec, row, column, column->absent);
+	return err;
+}
+
 int columns_decode(struct cursor *cursor, struct vec *vec, const struct column *columns,
 		   size_t column_cnt)
 {
@@ -142,7 +152,7 @@ int columns_decode(struct cursor *cursor, struct vec *vec, const struct column *
 	uint64_t row_cnt = cursor_varint(cursor);
 	int err = 0;
 
-	if (cursor->failed || file_column_cnt < column_cnt)
+	if (cursor->failed)
 		return -EBADMSG;
 	if (row_cnt > vec->max)
 		return -E2BIG;
@@ -150,7 +160,8 @@ int columns_decode(struct cursor *cursor, struct vec *vec, const struct column *
 		if (!vec_push(vec))
 			return -ENOMEM;
 	for (size_t i = 0; i < column_cnt && !err; i++)
-		err = decode_column(cursor, vec, &columns[i]);
+		err = i < file_column_cnt ? decode_column(cursor, vec, &columns[i])
+					  : fill_absent(vec, &columns[i]);
 	return err;
 }
 

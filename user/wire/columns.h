@@ -9,7 +9,7 @@
  *            cnt * 2,     difference*    cnt differences
  *
  * All numbers are varints, differences in zigzag. A new field gets a new last column: a reader
- * passes over columns that it does not know.
+ * passes over columns that it does not know, and files from before it have none of it.
  */
 #ifndef WIRE_COLUMNS_H
 #define WIRE_COLUMNS_H
@@ -27,6 +27,8 @@ struct column {
 	uint32_t off; /* in the struct */
 	uint32_t bytes;
 	uint32_t domain; /* what its values may be: an index for columns_in_range */
+	bool is_late;	 /* files from before the field lack it: all its values are .absent there */
+	uint64_t absent;
 };
 
 /* What the values of a domain may be. */
@@ -43,7 +45,8 @@ void columns_encode(struct buf *buf, const struct vec *vec, const struct column 
 
 /* Reads what columns_encode wrote into @vec, which must be empty; its maximum holds. Values fit
  * their fields and are not checked further: a bool may hold any byte until columns_in_range.
- * Returns 0, -EBADMSG (not a table of these columns), -E2BIG or -ENOMEM. */
+ * Returns 0, -EBADMSG (not a table of these columns, but for late ones at the end), -E2BIG or
+ * -ENOMEM. */
 int columns_decode(struct cursor *cursor, struct vec *vec, const struct column *columns,
 		   size_t column_cnt);
 
