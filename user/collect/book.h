@@ -7,6 +7,7 @@
 #ifndef COLLECT_BOOK_H
 #define COLLECT_BOOK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/table.h"
@@ -24,10 +25,10 @@ struct book {
 	struct vec stack_spaces;    /* uint32_t: the number of each one's address space */
 	struct vec uses;	    /* struct book_use, each once */
 	struct table use_by_key;
-	struct table stack_by_id;   /* the kernel's id -> index in .stacks */
-	struct table line_by_key;   /* -> index in .lines */
-	struct vec lines;	    /* struct book_line */
-	struct vec ticks;	    /* struct book_tick */
+	struct table stack_by_id; /* the kernel's id -> index in .stacks */
+	struct table line_by_key; /* -> index in .lines */
+	struct vec lines;	  /* struct book_line */
+	struct vec ticks;	  /* struct book_tick */
 	struct table tick_by_key;
 	struct vec on_cpu;	   /* uint64_t ns, by entry */
 	struct vec ops;		   /* uint64_t, by span: see assemble_spans */
@@ -60,11 +61,20 @@ struct book_tick {
 	uint32_t cnt;
 };
 
+static inline struct entry *book_entry(const struct book *book, uint32_t idx)
+{
+	return vec_at(&book->snapshot->entries, idx);
+}
+
 void book_init(struct book *book, struct snapshot *snapshot, struct spaces *spaces);
 void book_release(struct book *book);
 
 /* Notes the threads of the snapshot. Call again after adding entries. Returns 0 or -errno. */
 int book_index_entries(struct book *book);
+
+/* Finds the entry of the thread @tid that started at @start_us (low half), or of any thread of that
+ * id when it is 0. */
+bool book_find_entry(const struct book *book, uint32_t tid, uint32_t start_us, uint32_t *ret_entry);
 
 /* Notes that the kernel's stack @id is @walk in address space @space. */
 void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct walk *walk);
@@ -78,6 +88,8 @@ int book_add_span(struct book *book, const struct wire_span_key *key, const stru
 /* Books what of @run is in no sum: until its first event, and since its last. @entry: its thread's;
  * @run NULL: a thread without any event in the window. Returns 0 or -errno. */
 int book_add_run(struct book *book, uint32_t entry, const struct wire_run *run, bool ended);
+
+/* -- book_model.c -- */
 
 /* Adds it all to @model: the .add of struct assemble_spans, with the book as its argument. */
 int book_to_model(void *book, struct model *model, const uint32_t *thread_of_entry);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* From the book to the model's spans: stacks, names of system calls and of wakers. */
+#include "collect/book.h"
+
+#include <errno.h>
+
+#include "collect/assemble.h"
+#include "unwind/arch.h"
+
+static struct model_span *push_span(struct book *book, struct model *model, uint32_t thread,
+				    enum span_kind kind, uint64_t op)
+{
+	struct model_span *span = vec_push(&model->spans);
+
+	if (!span || vec_append(&book->ops, &op, 1))
+		return NULL;
+	span->thread = thread;
+	span->kind = (uint8_t)kind;
+	span->stack = span->kstack = span->waker_stack = MODEL_NONE;
+	return span;
+}
+
+/* Adds stack @idx of the recording to @model as one of @process. */
+static uint32_t stack_to_model(struct book *book, uint32_t idx, struct model *model,
+			       uint32_t process)
+{
+	struct book_use use = { .tgid = model_process(model, process)->tgid,
+				.space = *(uint32_t *)vec_at(&book->stack_spaces, idx) };
+	const struct target *space = spaces_target(book->spaces, use.space);
+	uint64_t key = (uint64_t)use.tgid << 32 | use.space;
+	uint32_t known;
+
+	if (!table_find(&book->use_by_key, key, &known) && !vec_append(&book->uses, &use, 1))
+		table_put(&book->use_by_key, key, 0);
+	return stackset_to_model(&book->stacks, idx, model, process, space ? &space->maps : NULL);
+}
+
+struct target *book_space(void *arg, uint32_t tgid, uint32_t i)
+{
+	const struct book *book = arg;
+
+	for (uint32_t u = 0; u < book->uses.len; u++) {
+		const struct book_use *use = vec_at(&book->uses, u);
+
+		if (use->tgid == tgid && !i--)
+			return spaces_target(book->spaces, use->space);
+	}
+	return NULL;
+}
+
+static uint32_t line_stack(struct book *book, const struct book_line *line, struct model *model,
+			   uint32_t process)
+{
+	const struct target *target;
+
+	if (line->stack == STACKSET_NONE)
+		return MODEL_NONE;
+	if (!line->from_snapshot)
+		return stack_to_model(book, line->stack, model, process);
+	target = snapshot_target(book->snapshot, book_entry(book, line->entry)->target);
+	return stackset_to_model(&book->snapshot->stacks, line->stack, model, process,
+				 &target->maps);
+}
+
+/* Returns the entry of the thread that woke it, UINT32_MAX when it is none of the targets'. */
+static uint32_t waker_entry(const struct book *book, const struct book_line *line)
+{
+	uint32_t entry;
+
+	if (!book_find_entry(book, line->waker_tid, 0, &entry))
+		return UINT32_MAX;
+	return entry;
+}
+
+static uint32_t waker_name(const struct book *book, const struct book_line *line,
+			   struct model *model)
+{
+	uint32_t entry = waker_entry(book, line);
+
+	if (!line->waker_tid)
+		return 0;
+	if (line->waker_tid == WIRE_WAKER_INTERRUPT)
+		return strpool_add(&model->strings, "interrupt");
+	if (entry == UINT32_MAX)
+		return strpool_add(&model->strings, "another process");
+	return strpool_add(&model->strings, book_entry(book, entry)->comm);
+}
+
+static uint32_t waker_stack(struct book *book, const struct book_line *line, struct model *model,
+			    const uint32_t *thread_of_entry)
+{
+	uint32_t entry = waker_entry(book, line);
+	uint32_t thread = entry == UINT32_MAX ? MODEL_NONE : thread_of_entry[entry];
+
+	if (line->waker_stack == STACKSET_NONE || thread == MODEL_NONE)
+		return MODEL_NONE;
+	return stack_to_model(book, line->waker_stack, model, model_thread(model, thread)->process);
+}
+
+/* Adds what @line sums up of @kind, blocked or queued. Returns NULL when memory ran out. */
+static struct model_span *push_line_span(struct book *book, const struct book_line *line,
+					 struct model *model, uint32_t thread, enum span_kind kind)
+{
+	bool unknown = line->syscall_nr == WIRE_SYSCALL_UNKNOWN;
+	const char *name = line->syscall_nr >= 0 ? arch_syscall_name(line->syscall_nr) : NULL;
+	const struct wire_span *sum = &line->sum;
+	bool blocked = kind == SPAN_BLOCKED;
+	struct model_span *span = push_span(book, model, thread, kind,
+					    unknown ? ASSEMBLE_OP_UNKNOWN : line->syscall_op);
+
+	if (!span)
+		return NULL;
+	span->cnt = sum->cnt;
+	span->total_ns = blocked ? sum->blocked_ns : sum->queued_ns;
+	span->max_ns = blocked ? sum->blocked_max_ns : sum->queued_max_ns;
+	span->stack = line_stack(book, line, model, model_thread(model, thread)->process);
+	span->syscall = strpool_add(&model->strings, name);
+	for (int i = 0; i < SPAN_HIST_CNT; i++)
+		span->hist[i] = blocked ? sum->blocked_hist[i] : sum->queued_hist[i];
+	return span;
+}
+
+static int line_to_model(struct book *book, const struct book_line *line, struct model *model,
+			 uint32_t thread, const uint32_t *thread_of_entry)
+{
+	struct model_span *span;
+
+	if (line->sum.blocked_ns) {
+		span = push_line_span(book, line, model, thread, SPAN_BLOCKED);
+		if (!span)
+			return -ENOMEM;
+		span->open = line->open;
+		span->waker = waker_name(book, line, model);
+		span->waker_stack = waker_stack(book, line, model, thread_of_entry);
+	}
+	if (line->sum.queued_ns && !push_line_span(book, line, model, thread, SPAN_RUN_QUEUE))
+		return -ENOMEM;
+	return 0;
+}
+
+/* Shares each thread's exact time on CPUs among the stacks that the clock met it in. */
+static int on_cpu_to_model(struct book *book, struct model *model, const uint32_t *thread_of_entry)
+{
+	uint32_t entry_cnt = book->snapshot->entries.len;
+	struct vec tick_cnt;
+	int err = 0;
+
+	vec_init(&tick_cnt, sizeof(uint32_t), MODEL_THREAD_MAX);
+	for (uint32_t i = 0; i < entry_cnt && !err; i++)
+		err = vec_push(&tick_cnt) ? 0 : -ENOMEM;
+	for (uint32_t i = 0; i < book->ticks.len && !err; i++) {
+		struct book_tick *tick = vec_at(&book->ticks, i);
+
+		if (book_find_entry(book, tick->entry, 0, &tick->entry))
+			*(uint32_t *)vec_at(&tick_cnt, tick->entry) += tick->cnt;
+		else
+			tick->cnt = 0; /* its thread is not known: counted with its lost end */
+	}
+	for (uint32_t i = 0; i < book->ticks.len && !err; i++) {
+		const struct book_tick *tick = vec_at(&book->ticks, i);
+		struct book_line line = { .stack = tick->stack };
+		uint32_t thread = tick->cnt ? thread_of_entry[tick->entry] : MODEL_NONE;
+		struct model_span *span;
+
+		if (thread == MODEL_NONE)
+			continue;
+		span = push_span(book, model, thread, SPAN_ON_CPU, 0);
+		if (!span) {
+			err = -ENOMEM;
+			break;
+		}
+		span->cnt = tick->cnt;
+		span->total_ns =
+			(uint64_t)((__uint128_t) * (uint64_t *)vec_at(&book->on_cpu, tick->entry) *
+				   tick->cnt / *(uint32_t *)vec_at(&tick_cnt, tick->entry));
+		span->stack = line_stack(book, &line, model, model_thread(model, thread)->process);
+	}
+	for (uint32_t i = 0; i < entry_cnt && !err; i++) {
+		uint64_t ns = *(uint64_t *)vec_at(&book->on_cpu, i);
+		struct model_span *span;
+
+		if (thread_of_entry[i] == MODEL_NONE || *(uint32_t *)vec_at(&tick_cnt, i) || !ns)
+			continue;
+		span = push_span(book, model, thread_of_entry[i], SPAN_ON_CPU, 0);
+		if (span)
+			span->total_ns = ns;
+		else
+			err = -ENOMEM;
+	}
+	vec_release(&tick_cnt);
+	return err;
+}
+
+int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entry)
+{
+	struct book *book = arg;
+
+	model->window_ns = book->end_ns - book->start_ns;
+	model->losses[LOSS_SPANS_NO_STACK] += book->no_stack_cnt;
+	/* Threads that ran all through the snapshot are what a recording is for. */
+	model->losses[LOSS_THREADS_RACED] = 0;
+	for (uint32_t i = 0; i < book->lines.len; i++) {
+		const struct book_line *line = vec_at(&book->lines, i);
+		uint32_t thread = thread_of_entry[line->entry];
+		int err = thread == MODEL_NONE
+				  ? 0
+				  : line_to_model(book, line, model, thread, thread_of_entry);
+
+		if (err)
+			return err;
+	}
+	return on_cpu_to_model(book, model, thread_of_entry);
+}
