@@ -173,11 +173,22 @@ static void test_every_loss_has_its_words(void **state)
 {
 	(void)state;
 	for (uint32_t i = 0; i < LOSS_CNT; i++) {
+		struct loss_words one = loss_words((enum loss)i, 1);
+		struct loss_words most = loss_words((enum loss)i, UINT64_MAX);
+
 		assert_non_null(loss_name((enum loss)i));
-		assert_non_null(loss_text((enum loss)i));
+		assert_int_equal(strncmp(one.text, "1 ", 2), 0);
+		assert_int_equal(strncmp(most.text, "18446744073709551615 ", 21), 0);
+		assert_string_not_equal(one.text + 2, most.text + 21);
+		assert_null(strchr(most.text, '|'));
+		assert_true(strlen(most.text) + 1 < sizeof(most.text));
 		for (uint32_t j = 0; j < i; j++)
 			assert_string_not_equal(loss_name((enum loss)i), loss_name((enum loss)j));
 	}
+	assert_string_equal(loss_words(LOSS_STACKS_UNREADABLE, 1).text,
+			    "1 stack truncated: memory could not be read");
+	assert_string_equal(loss_words(LOSS_PROCESSES_UNREADABLE, 2).text,
+			    "2 processes whose memory map could not be read");
 }
 
 /* A mapping covers its addresses of its process; a return address belongs to the call before it. */

@@ -2,7 +2,6 @@
 #include "cli/output.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 
 #include "base/file.h"
@@ -19,8 +18,7 @@ static void note_losses(const struct model *model, const struct options *options
 		return;
 	for (int i = 0; i < LOSS_CNT; i++)
 		if (model->losses[i])
-			say_error("lost: %" PRIu64 " %s", model->losses[i],
-				  loss_text((enum loss)i));
+			say_error("lost: %s", loss_words((enum loss)i, model->losses[i]).text);
 }
 
 int output_report(const struct model *model, const struct options *options)

@@ -42,7 +42,12 @@ enum loss {
 /* Returns the stable snake_case name of @loss, as in the JSON report. */
 const char *loss_name(enum loss loss);
 
-/* Returns one phrase that says what was lost, for "N <phrase>". */
-const char *loss_text(enum loss loss);
+/* Short text by value. */
+struct loss_words {
+	char text[128];
+};
+
+/* Returns "2 threads ended during the snapshot", or "1 thread ...". */
+struct loss_words loss_words(enum loss loss, uint64_t cnt);
 
 #endif

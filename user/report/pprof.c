@@ -9,7 +9,6 @@
 #include "report/formats.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "report/locations.h"
@@ -322,8 +321,8 @@ static void put_comments(struct pprof *pprof)
 	for (uint32_t i = 0; i < LOSS_CNT; i++) {
 		if (!model->losses[i])
 			continue;
-		snprintf(text, sizeof(text), "lost: %" PRIu64 " %s", model->losses[i],
-			 loss_text((enum loss)i));
+		snprintf(text, sizeof(text), "lost: %s",
+			 loss_words((enum loss)i, model->losses[i]).text);
 		put_comment(pprof, text);
 	}
 }

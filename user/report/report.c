@@ -2,7 +2,6 @@
 #include "report/report.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "report/formats.h"
@@ -78,9 +77,8 @@ void put_losses(const struct report *report)
 	for (uint32_t i = 0; i < LOSS_CNT; i++) {
 		if (!model->losses[i])
 			continue;
-		fprintf(report->out, "%slost: %" PRIu64 " %s\n",
-			first && model->processes.len ? "\n" : "", model->losses[i],
-			loss_text((enum loss)i));
+		fprintf(report->out, "%slost: %s\n", first && model->processes.len ? "\n" : "",
+			loss_words((enum loss)i, model->losses[i]).text);
 		first = false;
 	}
 }
