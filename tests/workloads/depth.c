@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * depth FRAMES [PER_SECOND]: two threads hand one token to and fro through two pipes. Each time,
+ * before it waits for the token, a thread goes down so many calls that it blocks with FRAMES frames
+ * in all, from clone3 to read. They switch PER_SECOND times a second (about; in steps of a
+ * millisecond), or as often as they can.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "workload.h"
+
+#define FRAMES_OUTSIDE 5 /* clone3, start_thread, depth_main; take_token, read */
+#define STEPS_PER_SECOND 1000
+#define SWITCHES_PER_ROUND 2
+
+static int pipes[2][2];
+static int level_cnt;
+static long rounds_per_step; /* 0: without a pause */
+
+/* Keeps the call before it from becoming a jump, by which its caller would have no frame. */
+#define NO_TAIL_CALL() __asm__ volatile("" : : : "memory")
+
+FRAME static void take_token(int fd)
+{
+	char token;
+
+	while (read(fd, &token, 1) != 1)
+		;
+	NO_TAIL_CALL();
+}
+
+FRAME static void descend(int fd, int level)
+{
+	if (level)
+		descend(fd, level - 1);
+	else
+		take_token(fd);
+	NO_TAIL_CALL();
+}
+
+static void put_token(int fd)
+{
+	if (write(fd, "t", 1) != 1)
+		die("write");
+}
+
+FRAME static void *depth_main(void *arg)
+{
+	int own = arg ? 1 : 0;
+	long round = 0;
+
+	name_thread(own ? "depth-1" : "depth-0");
+	for (;;) {
+		descend(pipes[own][0], level_cnt - 1);
+		if (own && rounds_per_step && ++round % rounds_per_step == 0)
+			usleep(1000000 / STEPS_PER_SECOND);
+		put_token(pipes[!own][1]);
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	long frame_cnt = parse_long(argc > 1 ? argv[1] : "", FRAMES_OUTSIDE + 1, 120);
+	long per_second = argc > 2 ? parse_long(argv[2], 2 * STEPS_PER_SECOND, 1000000) : 0;
+
+	workload_init();
+	level_cnt = (int)frame_cnt - FRAMES_OUTSIDE;
+	rounds_per_step = per_second / STEPS_PER_SECOND / SWITCHES_PER_ROUND;
+	if (pipe(pipes[0]) || pipe(pipes[1]))
+		die("pipe");
+	start_thread_of(depth_main, NULL, 0);
+	start_thread_of(depth_main, pipes, 0);
+	wait_settled(0);
+	put_token(pipes[0][1]);
+	print_ready();
+	wait_for_stop(NULL);
+	return 0;
+}
