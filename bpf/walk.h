@@ -5,7 +5,8 @@
  * walk with a copy of the stack for user space, which derives what is missing; from then on the
  * kernel walks that stack alone.
  *
- * The loop is shaped for the verifier of old kernels: bounded, not unrolled, few branches a frame.
+ * The loop is shaped for the verifier of old kernels, bounded and not unrolled, and for its time:
+ * what is verified once for all frames is quick to load.
  */
 #ifndef BPF_WALK_H
 #define BPF_WALK_H
@@ -18,6 +19,11 @@
 #define RULE_KEY_EXACT (1ULL << 47)
 #define MISS_RESEND_NS 10000000ULL
 #define COPY_CHUNK_BYTES 1024
+#define CHUNK_WORDS 128
+#define CHUNK_BELOW_BYTES 64 /* where registers are saved beside a return address */
+#define PAGE_BYTES 4096ULL
+#define WALK_LEG_FRAMES 8
+#define RECENT_IDS 64
 
 /* rules: (address space, pc) -> rule, open addressing. Written by user space alone, through a
  * mapping; read by every walk. */
@@ -66,6 +72,10 @@ struct walk_scratch {
 	__u64 start_sp, start_fp;
 	__u64 id;
 	__u64 miss_key;
+	__u64 walk_cnt;
+	__u64 recent_id[RECENT_IDS];   /* some of .known_stacks, found sooner */
+	__u64 chunk_addr, chunk_bytes; /* what .chunk is a copy of */
+	__u64 chunk[CHUNK_WORDS];
 	__u32 space;
 	__u32 exact;
 	struct wire_stack stack;
@@ -88,8 +98,6 @@ const volatile __u32 cfg_verify_every = 0;
 __u64 drop_events = 0; /* the ring buffer was full */
 __u64 drop_stacks = 0; /* known_stacks was full */
 __u64 drop_misses = 0; /* walks without a rule whose copy was not sent: asked just before */
-__u64 walk_cnt = 0;
-__u64 walk_whole_cnt = 0; /* that came to the root */
 
 static __always_inline __u64 walk_mix(__u64 hash, __u64 x)
 {
@@ -114,17 +122,54 @@ static __always_inline __u64 find_rule(__u64 key)
 	return 0;
 }
 
+/* Copies the target's stack around @addr into @walker's scratch: one copy serves many frames, since
+ * a copy costs the same for one word as for a thousand bytes. It ends with the page, so that what
+ * is wanted never fails for what is not. A global function, as walk_stack. */
+__noinline int copy_chunk(__u32 walker, __u64 addr)
+{
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+	__u64 start = addr - CHUNK_BELOW_BYTES;
+	__u32 len;
+
+	if (!s)
+		return -1; /* cannot be */
+	if ((start ^ addr) & ~(PAGE_BYTES - 1))
+		start = addr & ~(PAGE_BYTES - 1);
+	len = PAGE_BYTES - (start & (PAGE_BYTES - 1));
+	if (len > sizeof(s->chunk))
+		len = sizeof(s->chunk);
+	s->chunk_bytes = 0;
+	if (bpf_probe_read_user(s->chunk, len, (void *)start))
+		return -1; /* the walk says so */
+	s->chunk_addr = start;
+	s->chunk_bytes = len;
+	return 0;
+}
+
+/* Reads the word at @addr of the target's stack. */
+static __always_inline int stack_word(struct walk_scratch *s, __u32 walker, __u64 addr, __u64 *ret)
+{
+	if (addr & 7)
+		return (int)bpf_probe_read_user(ret, sizeof(*ret), (void *)addr);
+	if (addr - s->chunk_addr >= s->chunk_bytes && copy_chunk(walker, addr))
+		return -1;
+	*ret = s->chunk[(addr - s->chunk_addr) / 8 & (CHUNK_WORDS - 1)];
+	return 0;
+}
+
 /* Steps out of the frame that @s is in. Returns 0 to go on, else enum wire_end. */
-static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 i)
+static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 walker)
 {
 	__u64 packed = s->pc | (s->exact ? WIRE_PC_EXACT : 0);
 	__u64 key = (s->pc & (RULE_KEY_EXACT - 1)) | (s->exact ? RULE_KEY_EXACT : 0) |
 		    ((__u64)s->space << 48);
-	__u64 rule, cfa, words[2] = {};
-	__u32 kind, flags;
+	__u32 i = s->stack.pc_cnt, kind, flags;
+	__u64 rule, cfa, ra;
 	__s64 fp_off, cfa_off;
 
-	s->stack.pc[i & WIRE_WALK_MAX] = packed;
+	if (i >= WIRE_WALK_MAX)
+		return WIRE_END_TOO_DEEP;
+	s->stack.pc[i] = packed;
 	s->stack.pc_cnt = i + 1;
 	s->id = walk_mix(s->id, packed);
 	rule = find_rule(key);
@@ -160,32 +205,46 @@ static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 i)
 		return kind == RULE_UNMAPPED ? WIRE_END_NO_RULE : WIRE_END_NO_CFI;
 	}
 
-	if (!flags && fp_off == -16) {
-		/* The usual frame: both words at once. */
-		if (bpf_probe_read_user(words, 16, (void *)(cfa - 16)))
+	if (flags & (RULE_GUESS | RULE_LEAF) && i + 1 < s->stack.guessed_idx)
+		s->stack.guessed_idx = i + 1;
+	if (!(flags & RULE_RA_IN_REG)) {
+		if (stack_word(s, walker, cfa - 8, &ra))
 			return WIRE_END_UNREADABLE;
-		s->fp = words[0];
 	} else {
-		if (flags & (RULE_GUESS | RULE_LEAF) && i + 1 < s->stack.guessed_idx)
-			s->stack.guessed_idx = i + 1;
-		if (flags & RULE_RA_IN_REG && i)
+		if (i)
 			return WIRE_END_NO_CFI; /* only the leaf has the register's value */
-		if (flags & RULE_RA_IN_REG)
-			words[1] = s->ra_reg;
-		else if (bpf_probe_read_user(&words[1], 8, (void *)(cfa - 8)))
-			return WIRE_END_UNREADABLE;
-		if (fp_off || flags & RULE_FP_AT_FP) {
-			__u64 base = flags & RULE_FP_AT_FP ? s->fp : cfa;
-
-			if (bpf_probe_read_user(&s->fp, 8, (void *)(base + fp_off)))
-				return WIRE_END_UNREADABLE;
-		}
+		ra = s->ra_reg;
 	}
-	if (!words[1] || (cfa <= s->sp && !(flags & RULE_RA_IN_REG)))
+	if (fp_off || flags & RULE_FP_AT_FP) {
+		__u64 base = flags & RULE_FP_AT_FP ? s->fp : cfa;
+
+		if (stack_word(s, walker, base + fp_off, &s->fp))
+			return WIRE_END_UNREADABLE;
+	}
+	if (!ra || (cfa <= s->sp && !(flags & RULE_RA_IN_REG)))
 		return WIRE_END_BAD_FRAME;
-	s->pc = words[1];
+	s->pc = ra;
 	s->sp = cfa;
 	s->exact = 0;
+	return 0;
+}
+
+/* Takes the next frames of @walker's walk. Returns 0 when there are more, else enum wire_end. A
+ * global function, as walk_stack, and of few frames: the verifier goes through each of its turns
+ * once, whatever the depth. */
+__noinline int walk_leg(__u32 walker)
+{
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+
+	if (!s)
+		return WIRE_END_NO_RULE; /* cannot be */
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < WALK_LEG_FRAMES; i++) {
+		__u32 end = walk_step(s, walker);
+
+		if (end)
+			return (int)end;
+	}
 	return 0;
 }
 
@@ -193,10 +252,15 @@ static __always_inline void send_stack(struct walk_scratch *s)
 {
 	struct wire_stack *stack = &s->stack;
 	__u32 cnt = stack->pc_cnt;
+	__u64 *recent = &s->recent_id[s->id & (RECENT_IDS - 1)];
 	__u8 one = 1;
 
-	if (bpf_map_lookup_elem(&known_stacks, &s->id))
+	if (*recent == s->id)
 		return; /* sent before */
+	if (bpf_map_lookup_elem(&known_stacks, &s->id)) {
+		*recent = s->id;
+		return; /* sent before */
+	}
 	if (cnt > WIRE_WALK_MAX)
 		cnt = WIRE_WALK_MAX;
 	stack->header.type = WIRE_STACK;
@@ -298,23 +362,22 @@ __noinline int walk_stack(__u32 walker, __u32 tid)
 	s->start_fp = s->fp;
 	s->stack.pc_cnt = 0;
 	s->stack.guessed_idx = WIRE_WALK_MAX + 1;
+	s->chunk_bytes = 0; /* of another stack */
 #pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < WIRE_WALK_MAX; i++) {
-		end = walk_step(s, i);
+	for (int i = 0; i <= WIRE_WALK_MAX / WALK_LEG_FRAMES; i++) {
+		end = (__u32)walk_leg(walker);
 		if (end)
 			break;
 	}
-	__sync_fetch_and_add(&walk_cnt, 1);
+	s->walk_cnt++;
 	if (end == WIRE_END_MISS) {
 		/* A name for this one walk: nothing else has its thread and time. */
 		s->id = walk_mix(walk_mix(bpf_ktime_get_ns(), tid), s->id);
 		return send_miss(walker, tid);
 	}
-	if (end == WIRE_END_ROOT)
-		__sync_fetch_and_add(&walk_whole_cnt, 1);
 	s->stack.end = end ? end : WIRE_END_TOO_DEEP;
 	send_stack(s);
-	if (cfg_verify_every && end == WIRE_END_ROOT && walk_cnt % cfg_verify_every == 0)
+	if (cfg_verify_every && end == WIRE_END_ROOT && s->walk_cnt % cfg_verify_every == 0)
 		send_verify(walker, tid);
 	return 0;
 }

@@ -304,7 +304,5 @@ struct recorder_losses recorder_losses(const struct recorder *recorder)
 					 .dropped_runs = bss->drop_runs,
 					 .dropped_spans = bss->drop_spans,
 					 .dropped_misses = bss->drop_misses,
-					 .dropped_rules = recorder->dropped_rules,
-					 .walk_cnt = bss->walk_cnt,
-					 .whole_walk_cnt = bss->walk_whole_cnt };
+					 .dropped_rules = recorder->dropped_rules };
 }

@@ -37,7 +37,6 @@ struct recorder_losses {
 	uint64_t dropped_spans;	 /* too many different blocks */
 	uint64_t dropped_misses; /* walks without a rule that were not sent */
 	uint64_t dropped_rules;	 /* rule table full */
-	uint64_t walk_cnt, whole_walk_cnt;
 };
 
 /* Loads the programs. Returns NULL with @err set. */
