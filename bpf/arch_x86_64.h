@@ -15,6 +15,7 @@
 /* Kernels before 5.15 have no bpf_task_pt_regs; there the registers lie at the top of a kernel
  * stack of this size. */
 #define ARCH_KERNEL_STACK_BYTES 16384
+#define ARCH_PAGE_SHIFT 12
 
 static __always_inline void arch_fill_regs(__u64 *reg, const struct pt_regs *regs)
 {
@@ -88,6 +89,10 @@ static __always_inline bool arch_fill_syscall(struct wire_task *task, const stru
 		(scratch)->fp = (regs)->bp;                                                        \
 		(scratch)->ra_reg = (regs)->di;                                                    \
 	} while (0)
+
+/* Whether a page fault with @error_code can have mapped code: none was there (bit 0), and it was
+ * not a write (bit 1). */
+#define arch_fault_maps_code(error_code) (!((error_code)&3))
 
 #define arch_regs_syscall_nr(regs) ((__s32)(regs)->orig_ax)
 #define arch_regs_syscall_op(regs) ((__u32)(regs)->si)

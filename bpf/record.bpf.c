@@ -8,32 +8,19 @@
  */
 #include "vmlinux.h"
 #include <bpf/bpf_tracing.h>
-#include "bpf/walk.h"
+#include "bpf/birth.h"
+#include "bpf/watch.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define RUN_MAX 131072
 #define SPAN_MAX 65536
-#define SPACE_MAX 16384
-#define WATCHED_WORDS 65536 /* 64 tgids each, up to PID_MAX_LIMIT */
 
 const volatile bool cfg_wakers = false;
 const volatile __u64 cfg_min_block_ns = 0;
-const volatile __u32 cfg_self_tgid = 0;
 
-/* Programs do nothing before user space sets it: the start of the window. */
-volatile __u64 record_start_ns = 0;
 __u64 drop_runs = 0;  /* .runs was full */
 __u64 drop_spans = 0; /* .spans was full: time not booked under its stack */
-
-/* watched: a bit for each tgid. Written by user space; an array, since a thread that is not watched
- * must pay next to nothing. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WATCHED_WORDS);
-	__type(key, __u32);
-	__type(value, __u64);
-} watched SEC(".maps");
 
 /* runs: tid -> its state. Written by the programs here, read by user space at the end. */
 struct {
@@ -58,25 +45,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct wire_span);
 } new_span SEC(".maps");
-
-/* spaces: tgid -> its address space. Made here, numbered by user space. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SPACE_MAX);
-	__type(key, __u32);
-	__type(value, struct wire_space);
-} spaces SEC(".maps");
-
-static __always_inline bool is_watched(struct task_struct *task)
-{
-	__u32 tgid = task->tgid, word = tgid / 64;
-	__u64 *bits;
-
-	if (cfg_all)
-		return tgid && tgid != cfg_self_tgid && !(task->flags & TASK_PF_KTHREAD);
-	bits = bpf_map_lookup_elem(&watched, &word);
-	return bits && *bits >> (tgid % 64) & 1;
-}
 
 /* Clocks of two CPUs can differ by some ns: time never runs backwards here. */
 static __always_inline __u64 elapsed_ns(__u64 since, __u64 now)
@@ -111,61 +79,6 @@ static __always_inline __u32 hist_bucket(__u64 ns)
 	}
 	bucket += us ? 1 : 0;
 	return bucket < WIRE_HIST_CNT ? bucket : WIRE_HIST_CNT - 1;
-}
-
-/* Asks user space for the address space of @tgid, whose code covers @exec_pages pages. */
-static __always_inline void ask_space(__u32 tgid, __u64 exec_pages)
-{
-	struct wire_remap remap = { .header = { WIRE_REMAP, sizeof(remap) },
-				    .tgid = tgid,
-				    .exec_pages = exec_pages };
-	struct wire_space space = { .exec_pages = exec_pages };
-
-	if (bpf_ringbuf_output(&events, &remap, sizeof(remap), 0)) {
-		__sync_fetch_and_add(&drop_events, 1);
-		return; /* asked again at the next switch */
-	}
-	bpf_map_update_elem(&spaces, &tgid, &space, BPF_ANY);
-}
-
-/* Returns the number of @task's address space, 0 while it has none. */
-static __always_inline __u32 space_of(struct task_struct *task)
-{
-	__u32 tgid = task->tgid;
-	struct wire_space *space = bpf_map_lookup_elem(&spaces, &tgid);
-	struct mm_struct *mm = task->mm;
-	__u64 exec_pages;
-
-	if (!mm)
-		return 0; /* exiting */
-	exec_pages = mm->exec_vm;
-	if (space && space->exec_pages == exec_pages)
-		return space->number;
-	ask_space(tgid, exec_pages);
-	return 0;
-}
-
-/* Walks the stack of the current @task. Returns its id, 0 when there is none. */
-static __always_inline __u64 current_stack(struct task_struct *task, __u32 walker)
-{
-	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	__u32 space;
-
-	if (!s || task->flags & (TASK_PF_KTHREAD | TASK_PF_EXITING | TASK_PF_IO_WORKER))
-		return 0; /* no user stack */
-	if (!arch_regs_pc(regs) || arch_regs_compat(regs))
-		return 0; /* not walked */
-	space = space_of(task);
-	if (!space)
-		return 0; /* counted by user space as a stack not known */
-	s->space = space;
-	s->stack.space = space;
-	s->stack.tgid = task->tgid;
-	arch_walk_start(s, regs);
-	if (walk_stack(walker, task->pid))
-		return 0;
-	return s->id;
 }
 
 static __always_inline void add_to_span(struct wire_span *span, __u64 blocked_ns, __u64 queued_ns)
@@ -405,16 +318,6 @@ SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_wakeup_new, struct task_struct *task)
 {
 	return woken(task, true, ctx);
-}
-
-/* The new program has another address space: the old number is for the old one. */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task)
-{
-	__u32 tgid = task->tgid;
-
-	bpf_map_delete_elem(&spaces, &tgid);
-	return 0;
 }
 
 SEC("perf_event")

@@ -52,7 +52,7 @@ struct {
 	__type(value, __u64);
 } asked SEC(".maps");
 
-/* events: STACK, MISS, TICK, EXIT and REMAP records to user space. */
+/* events: STACK, MISS, TICK, EXIT, REMAP and BIRTH records to user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);
@@ -63,6 +63,7 @@ enum walker {
 	WALKER_SWITCH,
 	WALKER_WAKER,
 	WALKER_CLOCK,
+	WALKER_BIRTH,
 	WALKER_CNT,
 };
 
@@ -76,6 +77,7 @@ struct walk_scratch {
 	__u64 recent_id[RECENT_IDS];   /* some of .known_stacks, found sooner */
 	__u64 chunk_addr, chunk_bytes; /* what .chunk is a copy of */
 	__u64 chunk[CHUNK_WORDS];
+	__u64 epoch; /* of the process's code */
 	__u32 space;
 	__u32 exact;
 	struct wire_stack stack;
@@ -261,6 +263,10 @@ static __always_inline void send_stack(struct walk_scratch *s)
 		*recent = s->id;
 		return; /* sent before */
 	}
+	if (bpf_map_update_elem(&known_stacks, &s->id, &one, BPF_ANY)) {
+		__sync_fetch_and_add(&drop_stacks, 1);
+		return;
+	}
 	if (cnt > WIRE_WALK_MAX)
 		cnt = WIRE_WALK_MAX;
 	stack->header.type = WIRE_STACK;
@@ -268,10 +274,8 @@ static __always_inline void send_stack(struct walk_scratch *s)
 	stack->id = s->id;
 	if (bpf_ringbuf_output(&events, stack, 40 + cnt * 8, 0)) {
 		__sync_fetch_and_add(&drop_events, 1);
-		return; /* not noted as known: it is sent again */
+		bpf_map_delete_elem(&known_stacks, &s->id); /* sent again */
 	}
-	if (bpf_map_update_elem(&known_stacks, &s->id, &one, BPF_NOEXIST))
-		__sync_fetch_and_add(&drop_stacks, 1);
 }
 
 /* Sends the frames of @s with a copy of the stack from @sp on. Returns 0 when it was sent. */
@@ -290,6 +294,7 @@ static __always_inline int send_copy(struct walk_scratch *s, __u32 type, __u32 t
 	miss->sp = sp;
 	miss->fp = fp;
 	miss->ra_reg = s->ra_reg;
+	miss->epoch = s->epoch;
 	__builtin_memcpy(miss->pc, s->stack.pc, sizeof(miss->pc));
 	if (len < 1 || len > COPY_CHUNK_BYTES)
 		return -1; /* cannot be */
@@ -337,6 +342,22 @@ __noinline int send_miss(__u32 walker, __u32 tid)
 		return 0;
 	__sync_fetch_and_add(&drop_misses, 1);
 	return -1;
+}
+
+/* Leaves the whole walk to user space, which does not know the process's code yet. Returns 0 with
+ * the stack's id in the scratch when it was sent. A global function, as walk_stack. */
+__noinline int leave_walk(__u32 walker, __u32 tid)
+{
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+
+	if (!s)
+		return -1; /* cannot be */
+	s->id = walk_mix(walk_mix(bpf_ktime_get_ns(), tid), s->pc);
+	s->miss_key = walk_mix(walk_mix(0, tid), s->pc);
+	s->stack.pc[0] = s->pc | WIRE_PC_EXACT;
+	s->stack.pc_cnt = 1;
+	s->stack.guessed_idx = WIRE_WALK_MAX + 1;
+	return send_miss(walker, tid);
 }
 
 /* Sends a finished walk to be checked. A global function, as walk_stack. */

@@ -7,7 +7,7 @@
  * A record is its header followed by its body; .size_bytes counts both.
  *
  *   task iterator:  TASK [KSTACK] TASK [KSTACK] ...
- *   ring buffers:   SAMPLE; and of a recording: STACK MISS TICK EXIT REMAP VERIFY
+ *   ring buffers:   SAMPLE; and of a recording: STACK MISS TICK EXIT REMAP VERIFY BIRTH
  */
 #ifndef BPF_WIRE_H
 #define BPF_WIRE_H
@@ -34,6 +34,7 @@ enum wire_type {
 	WIRE_EXIT = 7,
 	WIRE_REMAP = 8,
 	WIRE_VERIFY = 9,
+	WIRE_BIRTH = 10,
 };
 
 /* Bits of wire_task.flags and wire_sample.flags. */
@@ -151,12 +152,13 @@ struct wire_miss {
 	struct wire_header header;
 	__u32 tgid;
 	__u32 tid;
-	__u32 space;
+	__u32 space; /* 0: not known yet; nothing was walked */
 	__u32 pc_cnt;
 	__u64 id; /* stands for the stack until user space knows it */
 	__u64 sp; /* of the frame without a rule; the copy begins there */
 	__u64 fp;
 	__u64 ra_reg;
+	__u64 epoch; /* of the process's code */
 	__u32 guessed_idx;
 	__u32 copy_bytes;
 	__u64 pc[WIRE_WALK_MAX + 1];
@@ -219,6 +221,19 @@ struct wire_remap {
 	__u32 tgid;
 	__u32 pad;
 	__u64 exec_pages; /* as it is now */
+	__u64 code_id;	  /* of the code that was new; 0: there was none */
+};
+
+/* A thread was created, and with it a process when .tid is .tgid. */
+struct wire_birth {
+	struct wire_header header;
+	__u32 tid;
+	__u32 tgid;
+	__u32 creator_tid;
+	__u32 creator_tgid;
+	__u64 start_ns; /* of the new thread: CLOCK_BOOTTIME */
+	__u64 stack_id; /* of the creator; 0: not known */
+	char creator_comm[WIRE_COMM_BYTES];
 };
 
 /* Key and value of the table that blocks are added up in. */
@@ -253,19 +268,37 @@ struct wire_space {
 	__u32 number;
 	__u32 pad;
 	__u64 exec_pages;
+	__u64 epoch; /* of the programs' count of code changes, before its map was read */
 };
 
+/* Code that an address space is known to have: a number for a file and where it is mapped. */
+struct wire_code_key {
+	__u64 code_id;
+	__u64 space;
+};
+
+/* Code that was met for the first time in some process. */
+struct wire_change {
+	__u64 epoch;
+	__u64 code_id;
+};
+
+#define WIRE_CHANGE_SLOTS 4096
+
 _Static_assert(sizeof(struct wire_stack) == 40 + 8 * (WIRE_WALK_MAX + 1), "wire_stack");
-_Static_assert(sizeof(struct wire_miss) == 64 + 8 * (WIRE_WALK_MAX + 1) + WIRE_MISS_COPY_BYTES,
+_Static_assert(sizeof(struct wire_miss) == 72 + 8 * (WIRE_WALK_MAX + 1) + WIRE_MISS_COPY_BYTES,
 	       "wire_miss");
 _Static_assert(sizeof(struct wire_tick) == 24, "wire_tick");
 _Static_assert(sizeof(struct wire_run) == 96, "wire_run");
 _Static_assert(sizeof(struct wire_exit) == 128, "wire_exit");
-_Static_assert(sizeof(struct wire_remap) == 24, "wire_remap");
+_Static_assert(sizeof(struct wire_remap) == 32, "wire_remap");
+_Static_assert(sizeof(struct wire_birth) == 56, "wire_birth");
 _Static_assert(sizeof(struct wire_span_key) == 40, "wire_span_key");
 _Static_assert(sizeof(struct wire_span) == 264, "wire_span");
 _Static_assert(sizeof(struct wire_rule) == 16, "wire_rule");
-_Static_assert(sizeof(struct wire_space) == 16, "wire_space");
+_Static_assert(sizeof(struct wire_space) == 24, "wire_space");
+_Static_assert(sizeof(struct wire_code_key) == 16, "wire_code_key");
+_Static_assert(sizeof(struct wire_change) == 16, "wire_change");
 _Static_assert(sizeof(struct wire_header) == 8, "wire_header");
 _Static_assert(sizeof(struct wire_task) == 432, "wire_task");
 _Static_assert(sizeof(struct wire_kstack) == 1032, "wire_kstack");

@@ -64,6 +64,7 @@ static void walk_and_name(struct maps *maps, struct modules *modules, size_t len
 	}
 	if (symbolizer)
 		symbolizer_run(symbolizer, &model, 0);
+	symbolize_rest(symbolizer, &model, 0);
 	model_release(&model);
 	symbolizer_free(symbolizer);
 	unwinder_free(unwinder);

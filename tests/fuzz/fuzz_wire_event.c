@@ -52,6 +52,9 @@ static uint64_t check_record(void)
 	case WIRE_EXIT:
 		require(strnlen(record.exit.comm, WIRE_COMM_BYTES) < WIRE_COMM_BYTES);
 		return hash_bytes(&record.exit, sizeof(record.exit));
+	case WIRE_BIRTH:
+		require(strnlen(record.birth.creator_comm, WIRE_COMM_BYTES) < WIRE_COMM_BYTES);
+		return hash_bytes(&record.birth, sizeof(record.birth));
 	case WIRE_REMAP:
 		return hash_bytes(&record.remap, sizeof(record.remap));
 	}

@@ -99,6 +99,7 @@ static const struct model_loc *name_pc(struct self *self, uint64_t pc, bool exac
 	uint32_t idx = model_intern_loc(&self->model, self->process, 0, pc, exact);
 
 	assert_int_equal(symbolizer_run(self->symbolizer, &self->model, self->process), 0);
+	assert_int_equal(symbolize_rest(self->symbolizer, &self->model, self->process), 0);
 	assert_true(model_loc(&self->model, idx)->frame_cnt > 0);
 	return model_loc(&self->model, idx);
 }

@@ -22,6 +22,11 @@
 #define RULE_PROBES 8
 #define RULE_KEY_EXACT (1ULL << 47)
 
+/* As in bpf/watch.h. */
+#define WATCH_PER_WORD 8
+#define WATCH_YES 1
+#define WATCH_FROM_EXEC 2
+
 struct recorder {
 	struct record_bpf *skel;
 	struct ring_buffer *ring;
@@ -41,13 +46,13 @@ static int watch(struct recorder *recorder, const struct recorder_options *optio
 	int map_fd = bpf_map__fd(recorder->skel->maps.watched);
 
 	for (uint32_t i = 0; i < options->tgid_cnt; i++) {
-		uint32_t tgid = (uint32_t)options->tgids[i], word = tgid / 64;
-		uint64_t bits = 0;
+		uint32_t tgid = (uint32_t)options->tgids[i], word = tgid / WATCH_PER_WORD;
+		uint8_t watches[WATCH_PER_WORD];
 
-		if (bpf_map_lookup_elem(map_fd, &word, &bits))
+		if (bpf_map_lookup_elem(map_fd, &word, watches))
 			return -errno;
-		bits |= 1ULL << (tgid % 64);
-		if (bpf_map_update_elem(map_fd, &word, &bits, BPF_ANY))
+		watches[tgid % WATCH_PER_WORD] = options->from_exec ? WATCH_FROM_EXEC : WATCH_YES;
+		if (bpf_map_update_elem(map_fd, &word, watches, BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -95,7 +100,10 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	}
 	recorder->ring = ring_buffer__new(bpf_map__fd(recorder->skel->maps.events), on_ring_record,
 					  recorder, NULL);
-	return recorder->ring ? 0 : libbpf_log_error(err, -errno, "map the ring buffer");
+	if (!recorder->ring)
+		return libbpf_log_error(err, -errno, "map the ring buffer");
+	code = record_bpf__attach(recorder->skel);
+	return code ? libbpf_log_error(err, code, "attach to the scheduler's events") : 0;
 }
 
 struct recorder *recorder_new(const struct recorder_options *options, struct err *err)
@@ -175,12 +183,9 @@ static int attach_clock(struct recorder *recorder, int cpu)
 int recorder_start(struct recorder *recorder, uint64_t *ret_start_ns, struct err *err)
 {
 	int cpu_cnt = libbpf_num_possible_cpus();
-	int code;
+	int code = 0;
 
 	libbpf_log_start();
-	code = record_bpf__attach(recorder->skel);
-	if (code)
-		return libbpf_log_error(err, code, "attach to the scheduler's events");
 	for (int cpu = 0; recorder->sample_hz && cpu < cpu_cnt && !code; cpu++)
 		code = attach_clock(recorder, cpu);
 	if (code)
@@ -231,6 +236,28 @@ static uint64_t walk_mix(uint64_t hash, uint64_t x)
 	return hash ^ (hash >> 32);
 }
 
+uint64_t recorder_epoch(const struct recorder *recorder)
+{
+	return __atomic_load_n(&recorder->skel->bss->code_epoch, __ATOMIC_ACQUIRE);
+}
+
+uint64_t recorder_epoch_of(const struct recorder *recorder, uint32_t tgid)
+{
+	const struct wire_change *change =
+		&recorder->skel->bss->code_changes[tgid % WIRE_CHANGE_SLOTS];
+
+	return __atomic_load_n(&change->epoch, __ATOMIC_ACQUIRE);
+}
+
+void recorder_put_code(struct recorder *recorder, uint32_t space, uint64_t code_id)
+{
+	struct wire_code_key key = { .code_id = code_id, .space = space };
+	uint8_t one = 1;
+
+	/* When the table is full, it is asked for again each time its pages are touched first. */
+	bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.known_code), &key, &one, BPF_ANY);
+}
+
 void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, bool exact,
 		       struct rule rule)
 {
@@ -253,9 +280,9 @@ void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, b
 }
 
 int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number,
-		       uint64_t exec_pages)
+		       uint64_t exec_pages, uint64_t epoch)
 {
-	struct wire_space space = { .number = number, .exec_pages = exec_pages };
+	struct wire_space space = { .number = number, .exec_pages = exec_pages, .epoch = epoch };
 
 	return bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.spaces), &tgid, &space,
 				   BPF_ANY);
@@ -295,6 +322,25 @@ int recorder_read_spans(struct recorder *recorder,
 	return err;
 }
 
+/* What the kernel did not run a program for, since it was running it on that CPU already. The field
+ * is there since 5.12: 9ed9e9ba2337 ("bpf: Count the number of times recursion was prevented"). */
+static uint64_t missed_events(const struct recorder *recorder)
+{
+	struct bpf_program *program;
+	uint64_t missed = 0;
+
+	bpf_object__for_each_program(program, recorder->skel->obj)
+	{
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_program__fd(program);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+			missed += info.recursion_misses;
+	}
+	return missed;
+}
+
 struct recorder_losses recorder_losses(const struct recorder *recorder)
 {
 	const struct record_bpf__bss *bss = recorder->skel->bss;
@@ -304,5 +350,8 @@ struct recorder_losses recorder_losses(const struct recorder *recorder)
 					 .dropped_runs = bss->drop_runs,
 					 .dropped_spans = bss->drop_spans,
 					 .dropped_misses = bss->drop_misses,
-					 .dropped_rules = recorder->dropped_rules };
+					 .dropped_rules = recorder->dropped_rules,
+					 .dropped_stacks = bss->drop_stacks,
+					 .dropped_spaces = bss->drop_spaces,
+					 .missed_events = missed_events(recorder) };
 }

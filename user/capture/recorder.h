@@ -4,7 +4,8 @@
  * Nothing is pinned, as in capture.h.
  *
  *   life cycle  recorder_new, recorder_start, recorder_stop, recorder_free
- *   meanwhile   recorder_poll, recorder_put_rule, recorder_put_space
+ *   from then   recorder_epoch, recorder_put_rule, recorder_put_space
+ *   meanwhile   recorder_poll
  *   at the end  recorder_read_runs, recorder_read_spans
  */
 #ifndef CAPTURE_RECORDER_H
@@ -24,6 +25,7 @@ struct recorder;
 struct recorder_options {
 	const pid_t *tgids; /* borrowed during recorder_new; with .tgid_cnt 0: every process */
 	uint32_t tgid_cnt;
+	bool from_exec;	       /* each from its next exec on */
 	uint64_t min_block_ns; /* single blocks shorter than this are not booked */
 	uint32_t sample_hz;    /* of the CPU clock; 0: none */
 	bool wakers;	       /* note who wakes whom */
@@ -37,13 +39,24 @@ struct recorder_losses {
 	uint64_t dropped_spans;	 /* too many different blocks */
 	uint64_t dropped_misses; /* walks without a rule that were not sent */
 	uint64_t dropped_rules;	 /* rule table full */
+	uint64_t dropped_stacks; /* walks whose stack was one too many */
+	uint64_t dropped_spaces; /* too many processes */
+	uint64_t missed_events;	 /* a program was interrupted by itself */
 };
 
-/* Loads the programs. Returns NULL with @err set. */
+/* Loads and attaches the programs; from here on changes of the targets' code are counted, and what
+ * they fork is watched. Returns NULL with @err set. */
 struct recorder *recorder_new(const struct recorder_options *options, struct err *err);
 void recorder_free(struct recorder *recorder);
 
-/* Attaches the programs and starts the window. Returns 0 with its start (CLOCK_MONOTONIC), or
+/* Returns the count of code changes that were seen, to be read before the map of a process is. */
+uint64_t recorder_epoch(const struct recorder *recorder);
+
+/* Returns that count as it was at the last change of process @tgid, or of one that it shares its
+ * counter with. */
+uint64_t recorder_epoch_of(const struct recorder *recorder, uint32_t tgid);
+
+/* Starts the window. Returns 0 with its start (CLOCK_MONOTONIC), or
  * -errno with @err set. */
 int recorder_start(struct recorder *recorder, uint64_t *ret_start_ns, struct err *err);
 
@@ -60,10 +73,13 @@ int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg);
 void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, bool exact,
 		       struct rule rule);
 
-/* Gives process @tgid the address space @number, as long as its code covers @exec_pages pages.
- * Returns 0 or -errno. */
+/* Gives process @tgid the address space @number, as long as its code covers @exec_pages pages and
+ * does not change; its map was read after @epoch. Returns 0 or -errno. */
 int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number,
-		       uint64_t exec_pages);
+		       uint64_t exec_pages, uint64_t epoch);
+
+/* Tells the kernel that code @code_id of a WIRE_REMAP is part of address space @space. */
+void recorder_put_code(struct recorder *recorder, uint32_t space, uint64_t code_id);
 
 /* Visits what is kept of each living thread, and each sum. A negative return of the visitor ends it
  * and is passed on. Returns 0 or -errno. */

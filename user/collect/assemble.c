@@ -289,32 +289,6 @@ static void count_module_losses(struct model *model, const struct modules *modul
 	model->losses[LOSS_MODULES_CHANGED] += losses.changed_cnt;
 }
 
-/* Names what is of the code that @target has, and describes the waits of target @idx unless that is
- * MODEL_NONE. @with_objects: also what the threads wait for, which is told of the moment of a
- * snapshot: a recording has many moments. All that this reads, many megabytes where there are debug
- * symbols, is given back. */
-static int name_by(struct assembly *assembly, struct target *target, uint32_t process, uint32_t idx,
-		   bool with_objects, struct err *err)
-{
-	struct wait_objects *objects = NULL;
-	struct symbolizer *symbolizer;
-	int code;
-
-	symbolizer = symbolizer_new(target->pid, &target->maps, target->modules, err);
-	if (!symbolizer)
-		return -ENOMEM;
-	code = symbolize(assembly, target, symbolizer, process, err);
-	if (!code && idx != MODEL_NONE) {
-		if (with_objects)
-			objects = wait_objects_new(target->pid, &target->maps, symbolizer, NULL);
-		describe_waits(assembly, idx, objects);
-		wait_objects_free(objects);
-	}
-	symbolizer_count_losses(symbolizer, assembly->model);
-	symbolizer_free(symbolizer);
-	return code;
-}
-
 static bool has_nameless(const struct model *model, uint32_t process)
 {
 	for (uint32_t i = 0; i < model->locs.len; i++)
@@ -323,7 +297,23 @@ static bool has_nameless(const struct model *model, uint32_t process)
 	return false;
 }
 
-/* Names what is of code that process @process had once, and has no more. */
+/* Names what is of the code that @space has. */
+static int name_by_space(struct assembly *assembly, struct target *space, uint32_t process,
+			 struct err *err)
+{
+	struct symbolizer *symbolizer =
+		symbolizer_new(space->pid, &space->maps, space->modules, err);
+	int code;
+
+	if (!symbolizer)
+		return -ENOMEM;
+	code = symbolize(assembly, space, symbolizer, process, err);
+	symbolizer_free(symbolizer);
+	return code;
+}
+
+/* Names what the map of process @process has no more: of code that was there once, and of a process
+ * that has ended. */
 static int name_old_code(struct assembly *assembly, const struct assemble_spans *spans,
 			 uint32_t process, struct err *err)
 {
@@ -336,31 +326,59 @@ static int name_old_code(struct assembly *assembly, const struct assemble_spans 
 		if (!space)
 			break;
 		if (space->modules)
-			code = name_by(assembly, space, process, MODEL_NONE, false, err);
+			code = name_by_space(assembly, space, process, err);
 	}
 	return code;
 }
 
-/* Names the functions of target @idx and describes its threads' waits. */
+static int name_functions(struct assembly *assembly, struct target *target, uint32_t process,
+			  struct symbolizer *symbolizer, const struct assemble_spans *spans,
+			  struct err *err)
+{
+	int code = 0;
+
+	if (symbolizer)
+		code = symbolize(assembly, target, symbolizer, process, err);
+	if (!code && spans)
+		code = name_old_code(assembly, spans, process, err);
+	if (code)
+		return code;
+	/* What an address space has named is not lost. */
+	if (target->modules && (!spans || has_nameless(assembly->model, process)))
+		count_module_losses(assembly->model, target->modules);
+	code = symbolize_rest(symbolizer, assembly->model, process);
+	return code ? err_set_errno(err, code, "cannot name the functions of process %u",
+				    target->tgid)
+		    : 0;
+}
+
+/* Names the functions of target @idx and describes its threads' waits; of a snapshot also what they
+ * wait for, which is told of one moment: a recording has many. All that this reads, many megabytes
+ * where there are debug symbols, is given back before the next one. */
 static int finish_target(struct assembly *assembly, uint32_t idx,
 			 const struct assemble_spans *spans, struct err *err)
 {
 	struct target *target = snapshot_target(assembly->snapshot, idx);
 	uint32_t process = assembly->process_of_target[idx];
-	int code = 0;
+	struct wait_objects *objects = NULL;
+	struct symbolizer *symbolizer = NULL;
+	int code;
 
 	if (process == MODEL_NONE)
 		return 0; /* no thread of it was seen */
 	if (target->modules)
-		code = name_by(assembly, target, process, idx, !spans, err);
-	else
-		describe_waits(assembly, idx, NULL);
-	if (!code && spans)
-		code = name_old_code(assembly, spans, process, err);
+		symbolizer = symbolizer_new(target->pid, &target->maps, target->modules, err);
+	if (target->modules && !symbolizer)
+		return -ENOMEM;
+	code = name_functions(assembly, target, process, symbolizer, spans, err);
+	if (!code && symbolizer && !spans)
+		objects = wait_objects_new(target->pid, &target->maps, symbolizer, NULL);
 	if (!code)
-		code = symbolize_rest(assembly->model, process);
-	if (target->modules)
-		count_module_losses(assembly->model, target->modules);
+		describe_waits(assembly, idx, objects);
+	wait_objects_free(objects);
+	if (symbolizer)
+		symbolizer_count_losses(symbolizer, assembly->model);
+	symbolizer_free(symbolizer);
 	target_close(target);
 	return code;
 }

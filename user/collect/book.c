@@ -16,6 +16,7 @@ void book_init(struct book *book, struct snapshot *snapshot, struct spaces *spac
 	table_init(&book->stack_by_id, LINE_MAX);
 	table_init(&book->line_by_key, LINE_MAX);
 	vec_init(&book->lines, sizeof(struct book_line), LINE_MAX);
+	vec_init(&book->births, sizeof(struct wire_birth), MODEL_THREAD_MAX);
 	vec_init(&book->ticks, sizeof(struct book_tick), LINE_MAX);
 	table_init(&book->tick_by_key, LINE_MAX);
 	vec_init(&book->on_cpu, sizeof(uint64_t), MODEL_THREAD_MAX);
@@ -32,6 +33,7 @@ void book_release(struct book *book)
 	table_release(&book->stack_by_id);
 	table_release(&book->line_by_key);
 	vec_release(&book->lines);
+	vec_release(&book->births);
 	vec_release(&book->ticks);
 	table_release(&book->tick_by_key);
 	vec_release(&book->on_cpu);
@@ -75,6 +77,12 @@ void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct
 	if (stack == book->stack_spaces.len && vec_append(&book->stack_spaces, &space, 1))
 		return;
 	table_put(&book->stack_by_id, id, stack);
+}
+
+void book_add_birth(struct book *book, const struct wire_birth *birth)
+{
+	if (vec_append(&book->births, birth, 1))
+		book->lost_birth_cnt++;
 }
 
 void book_add_tick(struct book *book, uint32_t tid, uint64_t stack_id)

@@ -28,11 +28,13 @@ struct book {
 	struct table stack_by_id; /* the kernel's id -> index in .stacks */
 	struct table line_by_key; /* -> index in .lines */
 	struct vec lines;	  /* struct book_line */
+	struct vec births;	  /* struct wire_birth */
 	struct vec ticks;	  /* struct book_tick */
 	struct table tick_by_key;
 	struct vec on_cpu;	   /* uint64_t ns, by entry */
 	struct vec ops;		   /* uint64_t, by span: see assemble_spans */
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+	uint64_t lost_birth_cnt;   /* beyond the maximum */
 	uint64_t no_stack_cnt;	   /* blocks whose stack is not known */
 };
 
@@ -78,6 +80,9 @@ bool book_find_entry(const struct book *book, uint32_t tid, uint32_t start_us, u
 
 /* Notes that the kernel's stack @id is @walk in address space @space. */
 void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct walk *walk);
+
+/* Notes that a thread was created. */
+void book_add_birth(struct book *book, const struct wire_birth *birth);
 
 /* Notes a tick of the CPU clock in thread @tid. */
 void book_add_tick(struct book *book, uint32_t tid, uint64_t stack_id);

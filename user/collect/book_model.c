@@ -191,12 +191,47 @@ static int on_cpu_to_model(struct book *book, struct model *model, const uint32_
 	return err;
 }
 
+/* Returns the process of @model with @tgid, MODEL_NONE when it is none of the targets. */
+static uint32_t find_process(const struct model *model, uint32_t tgid)
+{
+	for (uint32_t i = 0; i < model->processes.len; i++)
+		if (model_process(model, i)->tgid == tgid)
+			return i;
+	return MODEL_NONE;
+}
+
+static int birth_to_model(struct book *book, const struct wire_birth *birth, struct model *model,
+			  const uint32_t *thread_of_entry)
+{
+	uint32_t entry, stack, process, thread;
+	struct model_birth *added;
+
+	if (!book_find_entry(book, birth->tid, (uint32_t)(birth->start_ns / 1000), &entry))
+		return 0; /* its end was lost with a dropped event, which is counted */
+	thread = thread_of_entry[entry];
+	if (thread == MODEL_NONE || model_thread(model, thread)->birth != MODEL_NONE)
+		return 0;
+	added = model_add_birth(model, thread);
+	if (!added)
+		return -ENOMEM;
+	added->creator_tid = birth->creator_tid;
+	added->creator_tgid = birth->creator_tgid;
+	added->creator_comm = strpool_add(&model->strings, birth->creator_comm);
+	process = model_thread(model, thread)->process;
+	if (birth->creator_tgid != birth->tgid)
+		process = find_process(model, birth->creator_tgid);
+	if (process != MODEL_NONE && table_find(&book->stack_by_id, birth->stack_id, &stack))
+		added->stack = stack_to_model(book, stack, model, process);
+	return 0;
+}
+
 int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entry)
 {
 	struct book *book = arg;
 
 	model->window_ns = book->end_ns - book->start_ns;
 	model->losses[LOSS_SPANS_NO_STACK] += book->no_stack_cnt;
+	model->losses[LOSS_EVENTS_DROPPED] += book->lost_birth_cnt;
 	/* Threads that ran all through the snapshot are what a recording is for. */
 	model->losses[LOSS_THREADS_RACED] = 0;
 	for (uint32_t i = 0; i < book->lines.len; i++) {
@@ -205,6 +240,12 @@ int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entr
 		int err = thread == MODEL_NONE
 				  ? 0
 				  : line_to_model(book, line, model, thread, thread_of_entry);
+
+		if (err)
+			return err;
+	}
+	for (uint32_t i = 0; i < book->births.len; i++) {
+		int err = birth_to_model(book, vec_at(&book->births, i), model, thread_of_entry);
 
 		if (err)
 			return err;

@@ -73,6 +73,7 @@ static int on_event(void *arg, const struct wire_record *record)
 {
 	struct recording *recording = arg;
 	const struct walk *walk;
+	uint32_t space;
 
 	switch (record->type) {
 	case WIRE_STACK:
@@ -81,9 +82,9 @@ static int on_event(void *arg, const struct wire_record *record)
 			       &recording->walk);
 		return 0;
 	case WIRE_MISS:
-		walk = spaces_finish_walk(&recording->spaces, &record->miss);
+		walk = spaces_finish_walk(&recording->spaces, &record->miss, &space);
 		if (walk)
-			book_add_stack(&recording->book, record->miss.id, record->miss.space, walk);
+			book_add_stack(&recording->book, record->miss.id, space, walk);
 		return 0;
 	case WIRE_VERIFY:
 		verify(recording, &record->miss);
@@ -94,8 +95,12 @@ static int on_event(void *arg, const struct wire_record *record)
 	case WIRE_EXIT:
 		vec_append(&recording->ended, &record->exit, 1);
 		return 0;
+	case WIRE_BIRTH:
+		book_add_birth(&recording->book, &record->birth);
+		spaces_inherit(&recording->spaces, record->birth.creator_tgid, record->birth.tgid);
+		return 0;
 	case WIRE_REMAP:
-		spaces_number(&recording->spaces, record->remap.tgid, record->remap.exec_pages);
+		spaces_answer(&recording->spaces, &record->remap);
 		return 0;
 	case WIRE_TASK:
 	case WIRE_KSTACK:
@@ -246,9 +251,10 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 				 .stack = STACKSET_NONE,
 				 .kstack = STACKSET_NONE,
 				 .tid = tid,
-				 .task_state = comm			       ? WIRE_STATE_DEAD
-					       : run->state == WIRE_RUN_BLOCKED ? WIRE_STATE_SLEEPING
-										: WIRE_STATE_RUNNABLE,
+				 .task_state = comm ? WIRE_STATE_DEAD
+					       : run->state == WIRE_RUN_BLOCKED
+						       ? WIRE_STATE_SLEEPING
+						       : WIRE_STATE_RUNNABLE,
 				 .start_ns = run->start_ns,
 				 .last_ran_ns =
 					 run->since_ns - (uint64_t)snapshot->sched_clock_offset_ns,
@@ -326,6 +332,9 @@ static void add_losses(struct recording *recording)
 	counters[LOSS_THREADS_UNTRACKED] += losses.dropped_runs;
 	counters[LOSS_SPANS_OVER_MAX] += losses.dropped_spans;
 	counters[LOSS_RULES_OVER_MAX] += losses.dropped_rules;
+	counters[LOSS_STACKS_OVER_MAX] += losses.dropped_stacks;
+	counters[LOSS_PROCESSES_OVER_MAX] += losses.dropped_spaces;
+	counters[LOSS_EVENTS_MISSED] += losses.missed_events;
 }
 
 static int record(struct recording *recording, struct err *err)

@@ -9,6 +9,7 @@ void spaces_init(struct spaces *spaces, struct recorder *recorder)
 	vec_init(&spaces->list, sizeof(struct target *), SPACE_MAX);
 	table_init(&spaces->by_signature, SPACE_MAX);
 	table_init(&spaces->by_tgid, 1u << 20);
+	table_init(&spaces->epoch_by_tgid, 1u << 20);
 }
 
 void spaces_release(struct spaces *spaces)
@@ -18,6 +19,7 @@ void spaces_release(struct spaces *spaces)
 	vec_release(&spaces->list);
 	table_release(&spaces->by_signature);
 	table_release(&spaces->by_tgid);
+	table_release(&spaces->epoch_by_tgid);
 }
 
 /* Equal for processes in which every pc means the same code. */
@@ -42,6 +44,7 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 	struct wire_task task = {
 		.tgid = tgid, .tid = tgid, .flags = WIRE_HAS_REGS, .exec_pages = exec_pages
 	};
+	uint64_t epoch = recorder_epoch(spaces->recorder);
 	struct target *target = target_new(&task);
 	uint64_t signature;
 	uint32_t idx;
@@ -61,11 +64,31 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 		}
 	}
 	table_put(&spaces->by_tgid, tgid, idx + 1);
-	recorder_put_space(spaces->recorder, tgid, idx + 1, exec_pages);
+	table_put(&spaces->epoch_by_tgid, tgid, (uint32_t)epoch);
+	recorder_put_space(spaces->recorder, tgid, idx + 1, exec_pages, epoch);
 	return idx + 1;
 forget:
 	target_free(target);
 	return 0;
+}
+
+void spaces_answer(struct spaces *spaces, const struct wire_remap *remap)
+{
+	uint32_t number = spaces_number(spaces, remap->tgid, remap->exec_pages);
+
+	if (number && remap->code_id)
+		recorder_put_code(spaces->recorder, number, remap->code_id);
+}
+
+void spaces_inherit(struct spaces *spaces, uint32_t parent_tgid, uint32_t tgid)
+{
+	uint32_t number, epoch;
+
+	if (tgid == parent_tgid || !table_find(&spaces->by_tgid, parent_tgid, &number) ||
+	    !table_find(&spaces->epoch_by_tgid, parent_tgid, &epoch))
+		return;
+	table_put(&spaces->by_tgid, tgid, number);
+	table_put(&spaces->epoch_by_tgid, tgid, epoch);
 }
 
 struct target *spaces_target(const struct spaces *spaces, uint32_t number)
@@ -118,9 +141,28 @@ void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapsho
 	table_release(&taught);
 }
 
-const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss)
+/* Returns the number of the space that @miss was in, 0 when it is not known. */
+static uint32_t space_of_miss(const struct spaces *spaces, const struct wire_miss *miss)
 {
-	struct target *target = spaces_target(spaces, miss->space);
+	uint32_t number, read_epoch;
+
+	if (miss->space)
+		return miss->space;
+	/* The kernel asked before it sent this. A map that was read since then holds for what was
+	 * before it too if nothing changed meanwhile. */
+	if (!table_find(&spaces->by_tgid, miss->tgid, &number) ||
+	    !table_find(&spaces->epoch_by_tgid, miss->tgid, &read_epoch) ||
+	    read_epoch < miss->epoch ||
+	    recorder_epoch_of(spaces->recorder, miss->tgid) > miss->epoch)
+		return 0;
+	return number;
+}
+
+const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss,
+				      uint32_t *ret_number)
+{
+	uint32_t number = space_of_miss(spaces, miss);
+	struct target *target = spaces_target(spaces, number);
 	struct walk *walk = &spaces->walk;
 	uint32_t have = miss->pc_cnt - 1;
 	uint64_t pc = miss->pc[have];
@@ -132,6 +174,7 @@ const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_m
 
 	if (!target)
 		return NULL;
+	*ret_number = number;
 	walk->pc_cnt = have;
 	walk->quality = miss->guessed_idx <= have ? STACK_GUESSED : STACK_COMPLETE;
 	walk->guessed_idx = (uint16_t)(miss->guessed_idx <= have ? miss->guessed_idx : 0);
@@ -141,7 +184,7 @@ const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_m
 	}
 	stack_memory_init_copy(&spaces->memory, miss->sp, miss->copy, miss->copy_bytes);
 	unwinder_resume(target->unwinder, &cursor, &spaces->memory, walk);
-	spaces_teach(spaces, miss->space, walk, have);
+	spaces_teach(spaces, number, walk, have);
 	return walk;
 }
 

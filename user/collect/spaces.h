@@ -17,10 +17,11 @@
 #include "collect/target.h"
 
 struct spaces {
-	struct recorder *recorder; /* borrowed */
-	struct vec list;	   /* struct target *; number n is at index n - 1 */
-	struct table by_signature; /* hash of the code mappings -> index */
-	struct table by_tgid;	   /* -> number */
+	struct recorder *recorder;  /* borrowed */
+	struct vec list;	    /* struct target *; number n is at index n - 1 */
+	struct table by_signature;  /* hash of the code mappings -> index */
+	struct table by_tgid;	    /* -> number */
+	struct table epoch_by_tgid; /* -> epoch before its map was read */
 	struct walk walk;
 	struct stack_memory memory;
 };
@@ -29,8 +30,15 @@ void spaces_init(struct spaces *spaces, struct recorder *recorder);
 void spaces_release(struct spaces *spaces);
 
 /* Reads the map of process @tgid and tells the kernel its number, which holds as long as its code
- * covers @exec_pages pages. Returns the number, 0 when the process cannot be read. */
+ * covers @exec_pages pages and does not change. Returns the number, 0 when the process cannot be
+ * read. */
 uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages);
+
+/* Answers the kernel's question. */
+void spaces_answer(struct spaces *spaces, const struct wire_remap *remap);
+
+/* Notes that process @tgid was forked by @parent_tgid: it begins with the same code. */
+void spaces_inherit(struct spaces *spaces, uint32_t parent_tgid, uint32_t tgid);
 
 /* Returns the address space @number as it was when it got that number, NULL when there is none. */
 struct target *spaces_target(const struct spaces *spaces, uint32_t number);
@@ -49,7 +57,8 @@ void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapsho
 int spaces_verify(struct spaces *spaces, const struct wire_miss *miss);
 
 /* Finishes the walk of @miss and teaches the kernel what it lacked. Returns the walk, valid until
- * the next call, or NULL when the space is not known. */
-const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss);
+ * the next call, with the number of its space in @ret_number; NULL when the space is not known. */
+const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_miss *miss,
+				      uint32_t *ret_number);
 
 #endif

@@ -92,9 +92,7 @@ uint32_t model_intern_loc(struct model *model, uint32_t process, uint32_t code, 
 	loc = vec_push(&model->locs);
 	if (!loc)
 		return MODEL_NONE;
-	*loc = (struct model_loc){
-		.pc = pc, .process = process, .code = code, .exact = exact
-	};
+	*loc = (struct model_loc){ .pc = pc, .process = process, .code = code, .exact = exact };
 	if (table_put(&model->loc_by_pc, hash, idx)) {
 		model->locs.len--;
 		return MODEL_NONE;

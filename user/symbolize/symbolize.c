@@ -230,15 +230,21 @@ static int symbolize_loc(struct symbolizer *symbolizer, struct model *model, uin
 	uint64_t off;
 
 	named = find_names(symbolizer, module, addr, &off);
-	if (named) {
+	if (named)
 		cnt = name_in_module(symbolizer, model, named, pc - off, addr - off, frames);
-	} else if (is_jit_code(symbolizer, addr)) {
+	else if (is_jit_code(symbolizer, addr))
 		frames[0] = name_in_jit(symbolizer, model, pc, addr);
-	} else if (module) {
-		frames[0].module_off = pc - (off ? off : module->start_addr);
-		frames[0].module = strpool_add(&model->strings, module->path);
-	}
+	else if (module)
+		return 0;
 	return set_frames(model, loc_idx, frames, cnt);
+}
+
+/* Whether @loc is one of @process without frames, of code that @symbolizer has. */
+static bool is_nameless(const struct symbolizer *symbolizer, const struct model_loc *loc,
+			uint32_t process)
+{
+	return loc->process == process && !loc->frame_cnt &&
+	       (!loc->code || loc->code == maps_code(symbolizer->maps, model_loc_addr(loc)));
 }
 
 void symbolizer_count_losses(struct symbolizer *symbolizer, struct model *model)
@@ -252,26 +258,32 @@ int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t 
 	int err = 0;
 
 	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
-		const struct model_loc *loc = model_loc(model, i);
-
-		if (loc->process == process && !loc->frame_cnt &&
-		    (!loc->code || loc->code == maps_code(symbolizer->maps, model_loc_addr(loc))))
+		if (is_nameless(symbolizer, model_loc(model, i), process))
 			err = symbolize_loc(symbolizer, model, i);
 	}
 	symbolizer_count_losses(symbolizer, model);
 	return err;
 }
 
-int symbolize_rest(struct model *model, uint32_t process)
+int symbolize_rest(struct symbolizer *symbolizer, struct model *model, uint32_t process)
 {
 	int err = 0;
 
 	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
 		const struct model_loc *loc = model_loc(model, i);
 		struct model_frame frame = { .module_off = loc->pc };
+		const struct module *module = NULL;
 
-		if (loc->process == process && !loc->frame_cnt)
-			err = set_frames(model, i, &frame, 1);
+		if (loc->process != process || loc->frame_cnt)
+			continue;
+		if (symbolizer && is_nameless(symbolizer, loc, process))
+			module = modules_find(symbolizer->modules, model_loc_addr(loc));
+		if (module) {
+			frame.module_off -=
+				module->displacement ? module->displacement : module->start_addr;
+			frame.module = strpool_add(&model->strings, module->path);
+		}
+		err = set_frames(model, i, &frame, 1);
 	}
 	return err;
 }

@@ -21,13 +21,14 @@ struct symbolizer *symbolizer_new(pid_t tgid, const struct maps *maps, struct mo
 void symbolizer_free(struct symbolizer *symbolizer);
 
 /* Gives frames to every loc of process @process of @model that has none yet and is of the code that
- * the map has: at least one each. What could not be read is counted in the model's losses. Returns
- * 0 or -errno. */
+ * the map has: at least one each; locs in files that cannot be read get none, since another
+ * symbolizer may know them. What could not be read is counted in the model's losses. Returns 0 or
+ * -errno. */
 int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t process);
 
-/* Gives a frame without a name to every loc of process @process of @model that has none yet.
- * Returns 0 or -errno. */
-int symbolize_rest(struct model *model, uint32_t process);
+/* Gives a frame without a name to every loc of process @process of @model that has none yet, with
+ * the module if @symbolizer, which may be NULL, knows it. Returns 0 or -errno. */
+int symbolize_rest(struct symbolizer *symbolizer, struct model *model, uint32_t process);
 
 /* Adds what could not be read since the last count to the losses of @model: symbolizer_name_data
  * may read more after symbolizer_run, which counts by itself. */

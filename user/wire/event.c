@@ -18,6 +18,7 @@ static const struct {
 	[WIRE_TICK] = { sizeof(struct wire_tick), sizeof(struct wire_tick) },
 	[WIRE_EXIT] = { sizeof(struct wire_exit), sizeof(struct wire_exit) },
 	[WIRE_REMAP] = { sizeof(struct wire_remap), sizeof(struct wire_remap) },
+	[WIRE_BIRTH] = { sizeof(struct wire_birth), sizeof(struct wire_birth) },
 };
 
 _Static_assert(sizeof(struct wire_sample) <= WIRE_RECORD_MAX_BYTES, "WIRE_RECORD_MAX_BYTES");
@@ -80,6 +81,12 @@ static bool exit_is_valid(struct wire_exit *ended)
 	return run_is_valid(&ended->run);
 }
 
+static bool birth_is_valid(struct wire_birth *birth)
+{
+	birth->creator_comm[sizeof(birth->creator_comm) - 1] = '\0';
+	return birth->tid && birth->tgid && birth->creator_tid && birth->creator_tgid;
+}
+
 static bool body_is_valid(struct wire_record *record)
 {
 	switch (record->type) {
@@ -96,6 +103,8 @@ static bool body_is_valid(struct wire_record *record)
 		return miss_is_valid(&record->miss);
 	case WIRE_EXIT:
 		return exit_is_valid(&record->exit);
+	case WIRE_BIRTH:
+		return birth_is_valid(&record->birth);
 	case WIRE_TICK:
 	case WIRE_REMAP:
 		return true;

@@ -51,6 +51,7 @@ struct wire_record {
 		struct wire_tick tick;
 		struct wire_exit exit;
 		struct wire_remap remap;
+		struct wire_birth birth;
 	};
 };
 

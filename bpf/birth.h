@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Who creates threads and processes, and where; the processes that a watched one forks are watched
+ * from their birth on. */
+#ifndef BPF_BIRTH_H
+#define BPF_BIRTH_H
+
+#include "bpf/watch.h"
+
+#define CLONE_THREAD_FLAG 0x00010000
+#define ENOENT_NR 2
+
+/* The child begins with its parent's code. */
+static __always_inline void watch_child(struct task_struct *parent, struct task_struct *child)
+{
+	__u32 parent_tgid = parent->tgid, tgid = child->tgid;
+	struct wire_space *space = bpf_map_lookup_elem(&spaces, &parent_tgid);
+
+	set_watched(tgid, WATCH_YES);
+	if (space)
+		put_space(tgid, space);
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(on_newtask, struct task_struct *task, unsigned long clone_flags)
+{
+	struct task_struct *creator = bpf_get_current_task_btf();
+	struct wire_birth birth = { .header = { WIRE_BIRTH, sizeof(birth) } };
+
+	if (!is_watched(creator))
+		return 0; /* not ours */
+	if (!(clone_flags & CLONE_THREAD_FLAG))
+		watch_child(creator, task);
+	if (!record_start_ns)
+		return 0; /* not yet */
+	birth.tid = task->pid;
+	birth.tgid = task->tgid;
+	birth.creator_tid = creator->pid;
+	birth.creator_tgid = creator->tgid;
+	birth.start_ns = task->start_boottime;
+	bpf_probe_read_kernel_str(birth.creator_comm, sizeof(birth.creator_comm), creator->comm);
+	birth.stack_id = current_stack(creator, WALKER_BIRTH);
+	if (bpf_ringbuf_output(&events, &birth, sizeof(birth), 0))
+		__sync_fetch_and_add(&drop_events, 1);
+	return 0;
+}
+
+/* The new program has other code at the old addresses. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	if (watch_of(task->tgid) == WATCH_FROM_EXEC)
+		set_watched(task->tgid, WATCH_YES);
+	if (is_watched(task))
+		code_changed(task->tgid, 0);
+	return 0;
+}
+
+/* The last that is heard of a process: its pid can be given to another one. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(on_free, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	if ((__u32)task->pid != tgid || !watch_of(tgid))
+		return 0;
+	set_watched(tgid, WATCH_NO);
+	bpf_map_delete_elem(&spaces, &tgid);
+	return 0;
+}
+
+#define VM_EXEC_FLAG 4
+
+static long look_at_vma(struct task_struct *task, struct vm_area_struct *vma, __u64 *ret_code_id)
+{
+	struct file *file = vma->vm_file;
+
+	if (!file || !(vma->vm_flags & VM_EXEC_FLAG))
+		return 0;
+	*ret_code_id = walk_mix(walk_mix(file->f_inode->i_ino, file->f_inode->i_sb->s_dev),
+				vma->vm_start - (vma->vm_pgoff << ARCH_PAGE_SHIFT));
+	return 0;
+}
+
+/* New code at an old address is noticed before it runs: none of its pages is there, and the first
+ * one that is touched faults. Writing does not map code. Needs bpf_find_vma, since 5.17:
+ * 7c7e3d31e785 ("bpf: Introduce helper bpf_find_vma"). */
+static __always_inline int page_missed(unsigned long address, unsigned long error_code)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct wire_code_key key = {};
+	struct wire_space *space;
+	__u32 tgid = task->tgid;
+	long err;
+
+	if (!arch_fault_maps_code(error_code) || !is_watched(task))
+		return 0;
+	space = bpf_map_lookup_elem(&spaces, &tgid);
+	if (!space || !space->number)
+		return 0; /* asked for, or not yet of interest */
+	key.space = space->number;
+	err = bpf_find_vma(task, address, look_at_vma, &key.code_id, 0);
+	if (err == -ENOENT_NR || (!err && !key.code_id))
+		return 0; /* no code */
+	if (!err && bpf_map_lookup_elem(&known_code, &key))
+		return 0;
+	code_changed(tgid, key.code_id);
+	return 0;
+}
+
+SEC("tp_btf/page_fault_user")
+int BPF_PROG(on_user_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
+{
+	return page_missed(address, error_code);
+}
+
+SEC("tp_btf/page_fault_kernel")
+int BPF_PROG(on_kernel_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
+{
+	return page_missed(address, error_code);
+}
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Which processes are watched, and what code they have: what all programs of a recording ask. */
+#ifndef BPF_WATCH_H
+#define BPF_WATCH_H
+
+#include "bpf/walk.h"
+
+#define SPACE_MAX 16384
+#define KNOWN_CODE_MAX 65536
+#define WATCHED_WORDS (4194304 / 8) /* PID_MAX_LIMIT */
+
+enum watch {
+	WATCH_NO = 0,
+	WATCH_YES = 1,
+	WATCH_FROM_EXEC = 2, /* not yet: it is still loiter's own child */
+};
+
+const volatile __u32 cfg_self_tgid = 0;
+
+/* Programs do nothing before user space sets it: the start of the window. */
+volatile __u64 record_start_ns = 0;
+__u64 drop_spaces = 0; /* .spaces was full */
+
+/* Counts the changes of code that were seen. An address space that user space read at one epoch
+ * holds as long as no change of its process has a later one. */
+__u64 code_epoch = 0;
+/* By a part of the tgid: the last change. Processes that share a slot are asked about once too
+ * often. */
+struct wire_change code_changes[WIRE_CHANGE_SLOTS] = {};
+
+/* watched: enum watch for each tgid, eight in a word so that each can be set alone. Written by user
+ * space before the start, then by birth.h; an array, since a thread that is not watched must pay
+ * next to nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WATCHED_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} watched SEC(".maps");
+
+/* spaces: tgid -> its address space. Made here, numbered by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SPACE_MAX);
+	__type(key, __u32);
+	__type(value, struct wire_space);
+} spaces SEC(".maps");
+
+/* known_code: what code an address space is known to have. Written by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, KNOWN_CODE_MAX);
+	__type(key, struct wire_code_key);
+	__type(value, __u8);
+} known_code SEC(".maps");
+
+static __always_inline enum watch watch_of(__u32 tgid)
+{
+	__u32 word = tgid / 8;
+	__u8 *bytes = bpf_map_lookup_elem(&watched, &word);
+
+	return bytes ? bytes[tgid % 8] : WATCH_NO;
+}
+
+static __always_inline void set_watched(__u32 tgid, enum watch watch)
+{
+	__u32 word = tgid / 8;
+	__u8 *bytes = bpf_map_lookup_elem(&watched, &word);
+
+	if (bytes)
+		bytes[tgid % 8] = watch;
+}
+
+static __always_inline bool is_watched(struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	if (cfg_all)
+		return tgid && tgid != cfg_self_tgid && !(task->flags & TASK_PF_KTHREAD);
+	return watch_of(tgid) == WATCH_YES;
+}
+
+/* @code_id: the code that was met and not known; 0: not known itself. */
+static __always_inline void code_changed(__u32 tgid, __u64 code_id)
+{
+	struct wire_change *change = &code_changes[tgid % WIRE_CHANGE_SLOTS];
+
+	change->code_id = code_id;
+	change->epoch = __sync_fetch_and_add(&code_epoch, 1) + 1;
+}
+
+static __always_inline const struct wire_change *last_change(__u32 tgid)
+{
+	return &code_changes[tgid % WIRE_CHANGE_SLOTS];
+}
+
+static __always_inline void put_space(__u32 tgid, const struct wire_space *space)
+{
+	if (bpf_map_update_elem(&spaces, &tgid, space, BPF_ANY))
+		__sync_fetch_and_add(&drop_spaces, 1);
+}
+
+/* Asks user space for the address space of @tgid, whose code covers @exec_pages pages. */
+static __always_inline void ask_space(__u32 tgid, __u64 exec_pages)
+{
+	struct wire_remap remap = { .header = { WIRE_REMAP, sizeof(remap) },
+				    .tgid = tgid,
+				    .exec_pages = exec_pages,
+				    .code_id = last_change(tgid)->code_id };
+	struct wire_space space = { .exec_pages = exec_pages, .epoch = last_change(tgid)->epoch };
+
+	if (bpf_ringbuf_output(&events, &remap, sizeof(remap), 0)) {
+		__sync_fetch_and_add(&drop_events, 1);
+		return; /* asked again at the next switch */
+	}
+	put_space(tgid, &space);
+}
+
+/* Returns the number of @task's address space, 0 while it has none. */
+static __always_inline __u32 space_of(struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	struct wire_space *space = bpf_map_lookup_elem(&spaces, &tgid);
+	struct mm_struct *mm = task->mm;
+	__u64 exec_pages;
+
+	if (!mm)
+		return 0; /* exiting */
+	exec_pages = mm->exec_vm;
+	if (space && space->exec_pages == exec_pages && space->epoch >= last_change(tgid)->epoch)
+		return space->number;
+	ask_space(tgid, exec_pages);
+	return 0;
+}
+
+/* Walks the stack of the current @task. Returns its id, 0 when there is none. */
+static __always_inline __u64 current_stack(struct task_struct *task, __u32 walker)
+{
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u32 space;
+
+	if (!s || task->flags & (TASK_PF_KTHREAD | TASK_PF_EXITING | TASK_PF_IO_WORKER))
+		return 0; /* no user stack */
+	if (!arch_regs_pc(regs) || arch_regs_compat(regs))
+		return 0; /* not walked */
+	space = space_of(task);
+	s->space = space;
+	s->stack.space = space;
+	s->stack.tgid = task->tgid;
+	s->epoch = last_change(task->tgid)->epoch;
+	arch_walk_start(s, regs);
+	if (space ? walk_stack(walker, task->pid) : leave_walk(walker, task->pid))
+		return 0; /* counted by user space as a stack not known */
+	return s->id;
+}
+
+#endif
