@@ -48,8 +48,13 @@ int BPF_PROG(on_newtask, struct task_struct *task, unsigned long clone_flags)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	if (watch_of(task->tgid) == WATCH_FROM_EXEC)
+	if (watch_of(task->tgid) == WATCH_FROM_EXEC) {
+		struct wire_run *run = run_of(task, 0, bpf_ktime_get_ns());
+
+		if (run)
+			run->state = WIRE_RUN_ON_CPU;
 		set_watched(task->tgid, WATCH_YES);
+	}
 	if (is_watched(task))
 		code_changed(task->tgid, 0);
 	return 0;

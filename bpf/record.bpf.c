@@ -13,22 +13,12 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define RUN_MAX 131072
 #define SPAN_MAX 65536
 
 const volatile bool cfg_wakers = false;
 const volatile __u64 cfg_min_block_ns = 0;
 
-__u64 drop_runs = 0;  /* .runs was full */
 __u64 drop_spans = 0; /* .spans was full: time not booked under its stack */
-
-/* runs: tid -> its state. Written by the programs here, read by user space at the end. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, RUN_MAX);
-	__type(key, __u32);
-	__type(value, struct wire_run);
-} runs SEC(".maps");
 
 /* spans: what was booked. Written by book, read by user space at the end. */
 struct {
@@ -128,29 +118,6 @@ static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_
 		}
 	}
 	add_to_span(span, blocked_ns, queued_ns);
-}
-
-/* Returns the state of @task, made when this is the first event about it: until now it was in
- * @first_state. */
-static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 first_state,
-					       __u64 now)
-{
-	__u32 tid = task->pid;
-	struct wire_run *run = bpf_map_lookup_elem(&runs, &tid);
-	struct wire_run fresh = {};
-
-	if (run)
-		return run;
-	fresh.since_ns = now;
-	fresh.first_ns = now;
-	fresh.state = first_state;
-	fresh.first_state = first_state;
-	fresh.syscall_nr = WIRE_SYSCALL_UNKNOWN;
-	fresh.tgid = task->tgid;
-	fresh.start_ns = task->start_boottime;
-	if (bpf_map_update_elem(&runs, &tid, &fresh, BPF_NOEXIST))
-		__sync_fetch_and_add(&drop_runs, 1);
-	return bpf_map_lookup_elem(&runs, &tid);
 }
 
 static __always_inline __u32 state_bits(struct task_struct *task)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* Which processes are watched, and what code they have: what all programs of a recording ask. */
+/* Which processes are watched, what code they have, and what their threads are doing: what all
+ * programs of a recording ask. */
 #ifndef BPF_WATCH_H
 #define BPF_WATCH_H
 
 #include "bpf/walk.h"
 
+#define RUN_MAX 131072
 #define SPACE_MAX 16384
 #define KNOWN_CODE_MAX 65536
 #define WATCHED_WORDS (4194304 / 8) /* PID_MAX_LIMIT */
@@ -19,6 +21,7 @@ const volatile __u32 cfg_self_tgid = 0;
 
 /* Programs do nothing before user space sets it: the start of the window. */
 volatile __u64 record_start_ns = 0;
+__u64 drop_runs = 0;   /* .runs was full */
 __u64 drop_spaces = 0; /* .spaces was full */
 
 /* Counts the changes of code that were seen. An address space that user space read at one epoch
@@ -37,6 +40,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } watched SEC(".maps");
+
+/* runs: tid -> its state. Written by the programs here, read by user space at the end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RUN_MAX);
+	__type(key, __u32);
+	__type(value, struct wire_run);
+} runs SEC(".maps");
 
 /* spaces: tgid -> its address space. Made here, numbered by user space. */
 struct {
@@ -154,6 +165,29 @@ static __always_inline __u64 current_stack(struct task_struct *task, __u32 walke
 	if (space ? walk_stack(walker, task->pid) : leave_walk(walker, task->pid))
 		return 0; /* counted by user space as a stack not known */
 	return s->id;
+}
+
+/* Returns the state of @task, made when this is the first event about it: until now it was in
+ * @first_state. */
+static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 first_state,
+					       __u64 now)
+{
+	__u32 tid = task->pid;
+	struct wire_run *run = bpf_map_lookup_elem(&runs, &tid);
+	struct wire_run fresh = {};
+
+	if (run)
+		return run;
+	fresh.since_ns = now;
+	fresh.first_ns = now;
+	fresh.state = first_state;
+	fresh.first_state = first_state;
+	fresh.syscall_nr = WIRE_SYSCALL_UNKNOWN;
+	fresh.tgid = task->tgid;
+	fresh.start_ns = task->start_boottime;
+	if (bpf_map_update_elem(&runs, &tid, &fresh, BPF_NOEXIST))
+		__sync_fetch_and_add(&drop_runs, 1);
+	return bpf_map_lookup_elem(&runs, &tid);
 }
 
 #endif

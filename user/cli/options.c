@@ -15,6 +15,7 @@
 #define TARGET_MAX 4096
 #define FREQ_MAX_HZ 10000
 #define DURATION_DEFAULT_NS (10 * 1000000000ULL)
+#define DURATION_NOT_GIVEN UINT64_MAX
 #define FREQ_DEFAULT_HZ 99
 #define TOP_DEFAULT 20
 #define DURATION_MAX_NS (365 * 86400 * 1000000000ULL)
@@ -44,7 +45,8 @@ static const struct {
 	  { "format", 'f', "FORMAT", 0,
 	    "text (default), folded, json, pprof; of a dump threads and go too", 3 } },
 	{ OPTIONS_RECORD,
-	  { "duration", 'd', "TIME", 0, "record for TIME: 30s, 5m (default 10s); 0: until Ctrl-C",
+	  { "duration", 'd', "TIME", 0,
+	    "record for TIME: 30s, 5m (default 10s, or until the program ends); 0: until Ctrl-C",
 	    2 } },
 	{ OPTIONS_RECORD,
 	  { "freq", OPT_FREQ, "HZ", 0, "sample threads on CPUs HZ times a second (default 99)",
@@ -116,10 +118,17 @@ static void set_argument(struct argp_state *state, struct options *options,
 {
 	uint32_t tgid;
 
+	if (command->groups & OPTIONS_PROGRAM && state->quoted && state->next > state->quoted) {
+		options->program = &state->argv[state->next - 1];
+		state->next = state->argc;
+		return;
+	}
 	if (command->groups & OPTIONS_FILE && !options->file)
 		options->file = arg;
 	else if (command->groups & OPTIONS_TARGET && !parse_u32(arg, 1, INT_MAX, &tgid))
 		argp_error(state, "unexpected '%s'; did you mean -p %s?", arg, arg);
+	else if (command->groups & OPTIONS_PROGRAM)
+		argp_error(state, "unexpected '%s'; to run a program, write -- before it", arg);
 	else
 		argp_error(state, "unexpected '%s'", arg);
 }
@@ -153,6 +162,12 @@ static void set_format(struct argp_state *state, struct options *options,
 			   format_names(true, names));
 }
 
+static void set_default_duration(struct options *options)
+{
+	if (options->duration_ns == DURATION_NOT_GIVEN)
+		options->duration_ns = options->program ? 0 : DURATION_DEFAULT_NS;
+}
+
 static void check_complete(struct argp_state *state, const struct options *options,
 			   const struct command *command)
 {
@@ -160,8 +175,12 @@ static void check_complete(struct argp_state *state, const struct options *optio
 
 	if (command->groups & OPTIONS_FILE && !options->file)
 		argp_error(state, "no capture file named");
-	if (command->groups & OPTIONS_TARGET && !named && !options->all)
-		argp_error(state, "no process named: use -p PID, -n NAME or -a");
+	if (options->program && (named || options->all))
+		argp_error(state, "a program to run is all that is looked at: leave out -p, -n "
+				  "and -a");
+	if (command->groups & OPTIONS_TARGET && !named && !options->all && !options->program)
+		argp_error(state, "no process named: use -p PID, -n NAME or -a%s",
+			   command->groups & OPTIONS_PROGRAM ? ", or -- and a program to run" : "");
 	if (options->report.format == REPORT_PPROF && isatty(STDOUT_FILENO) &&
 	    (!options->output_path || !strcmp(options->output_path, "-")))
 		argp_error(state, "pprof is binary, and standard output is a terminal: "
@@ -272,6 +291,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		check_complete(state, options, parse->command);
+		set_default_duration(options);
 		break;
 	default:
 		return parse_recording(key, arg, state, options);
@@ -295,7 +315,7 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 			taken[cnt++] = table[i].option;
 	*ret = (struct options){
 		.report = { .color = isatty(STDOUT_FILENO), .top = TOP_DEFAULT },
-		.duration_ns = DURATION_DEFAULT_NS,
+		.duration_ns = DURATION_NOT_GIVEN,
 		.sample_hz = FREQ_DEFAULT_HZ,
 	};
 	vec_init(&ret->tgids, sizeof(pid_t), TARGET_MAX);

@@ -14,10 +14,11 @@ enum option_group {
 	OPTIONS_TARGET = 1 << 0, /* which processes */
 	OPTIONS_REPORT = 1 << 1, /* how to print */
 	OPTIONS_SAVE = 1 << 2,
-	OPTIONS_FILE = 1 << 3,	 /* a capture file as the argument */
-	OPTIONS_AGE = 1 << 4,	 /* which threads of a snapshot */
-	OPTIONS_SPANS = 1 << 5,	 /* how to print a recording */
-	OPTIONS_RECORD = 1 << 6, /* how to record */
+	OPTIONS_FILE = 1 << 3,	  /* a capture file as the argument */
+	OPTIONS_AGE = 1 << 4,	  /* which threads of a snapshot */
+	OPTIONS_SPANS = 1 << 5,	  /* how to print a recording */
+	OPTIONS_RECORD = 1 << 6,  /* how to record */
+	OPTIONS_PROGRAM = 1 << 7, /* a program to start, as the arguments behind "--" */
 };
 
 struct options {
@@ -28,9 +29,10 @@ struct options {
 	const char *output_path;      /* NULL: standard output */
 	const char *save_path;	      /* NULL: none */
 	const char *file;	      /* the argument */
+	char **program;		      /* the words behind "--", of argv, up to a NULL; NULL */
 	const char *snapshot_option;  /* one that was given and only snapshots know; NULL */
 	const char *recording_option; /* likewise of recordings */
-	uint64_t duration_ns;	      /* of a recording; 0: until stopped */
+	uint64_t duration_ns;	      /* of a recording; 0: until stopped, or the program's end */
 	uint32_t sample_hz;	      /* of a recording */
 	uint32_t verify_every;	      /* of a recording: one of so many stacks; 0: none */
 	bool quiet;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "cli/options.h"
 #include "cli/output.h"
@@ -11,6 +12,7 @@
 #include "cli/say.h"
 #include "cli/targets.h"
 #include "collect/record.h"
+#include "proc/child.h"
 
 static const int ending_signals[] = { SIGINT, SIGTERM };
 #define ENDING_CNT (sizeof(ending_signals) / sizeof(ending_signals[0]))
@@ -51,14 +53,15 @@ static bool needs(const struct options *options, enum report_by by)
 	return options->save_path || options->report.by == by;
 }
 
-static int record(const struct options *options, const struct vec *tgids, struct model *model,
-		  struct err *err)
+static int record(const struct options *options, const struct vec *tgids, struct child *child,
+		  struct model *model, struct err *err)
 {
 	bool clock = needs(options, REPORT_BY_ON_CPU) || needs(options, REPORT_BY_WALL);
 	struct record_verify verify = { 0 };
 	struct record_options record_options = {
 		.tgids = tgids->data,
 		.tgid_cnt = tgids->len,
+		.child = child,
 		.duration_ns = options->duration_ns,
 		.sample_hz = clock ? options->sample_hz : 0,
 		.min_block_ns = options->report.min_block_ns,
@@ -83,38 +86,88 @@ static int record(const struct options *options, const struct vec *tgids, struct
 	return code;
 }
 
+/* What became of the program is worth a word when it is not a plain end. */
+static void say_how_it_ended(const struct options *options, struct child *child)
+{
+	if (options->quiet)
+		return;
+	if (!child_ended(child))
+		say_error("'%s' (pid %d) goes on", child->name, child->pid);
+	else if (WIFSIGNALED(child->status))
+		say_error("'%s' was ended by signal %d (%s)", child->name, WTERMSIG(child->status),
+			  strsignal(WTERMSIG(child->status)));
+	else if (WEXITSTATUS(child->status))
+		say_error("'%s' ended with status %d", child->name, WEXITSTATUS(child->status));
+}
+
+/* Records a program from its birth. */
+static int record_program(const struct options *options, struct model *model, struct err *err)
+{
+	struct child child;
+	struct vec tgids;
+	int code = child_start(&child, options->program, err);
+
+	if (code)
+		return code;
+	vec_init(&tgids, sizeof(pid_t), 1);
+	code = vec_append(&tgids, &child.pid, 1);
+	if (!code)
+		code = targets_drop_power(true, err);
+	if (!code)
+		code = record(options, &tgids, &child, model, err);
+	if (!code)
+		say_how_it_ended(options, &child);
+	child_release(&child);
+	vec_release(&tgids);
+	return code;
+}
+
+static int record_targets(const struct options *options, struct model *model, struct err *err)
+{
+	struct vec tgids;
+	int code = targets_find(options, &tgids, err);
+
+	if (!code)
+		code = targets_drop_power(true, err);
+	if (!code)
+		code = record(options, &tgids, NULL, model, err);
+	vec_release(&tgids);
+	return code;
+}
+
 static int run_record(const struct options *options)
 {
 	struct model model;
-	struct vec tgids;
 	struct err err = { "" };
 	int status;
 
 	model_init(&model);
-	if (targets_find(options, &tgids, &err) || targets_drop_power(true, &err) ||
-	    record(options, &tgids, &model, &err)) {
+	if (options->program ? record_program(options, &model, &err)
+			     : record_targets(options, &model, &err)) {
 		say_error("%s", err.msg);
 		status = STATUS_FAILED;
 	} else {
 		status = output_model(&model, options);
 	}
-	vec_release(&tgids);
 	model_release(&model);
 	return status;
 }
 
 const struct command command_record = {
 	.name = "record",
-	.args = "",
+	.args = "[-- PROGRAM [ARG...]]",
 	.summary = "where the threads of a process spend their time, over a while, by stack",
 	.doc = "Records the threads of the processes named, without stopping them, and prints where "
-	       "they were blocked (or what --by names), most time first. Ctrl-C and the end of the "
-	       "processes end it early; what there is by then is printed.\v"
+	       "they were blocked (or what --by names), most time first. Processes that they fork "
+	       "are recorded too. Ctrl-C and the end of the processes end it early; what there is "
+	       "by then is printed. A program behind -- is started and recorded from its birth.\v"
 	       "Examples:\n"
 	       "  sudo loiter record -p 1234\n"
 	       "  sudo loiter record -p 1234 -d 1m --by waker --no-idle\n"
 	       "  sudo loiter record -p 1234 -f folded | flamegraph.pl --countname=us > offcpu.svg\n"
+	       "  sudo loiter record --by wall -- ./server --port 8080\n"
 	       "  sudo loiter record -n nginx -d 0 --save nginx.loiter --by wall",
-	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_SPANS | OPTIONS_RECORD | OPTIONS_SAVE,
+	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_SPANS | OPTIONS_RECORD | OPTIONS_SAVE |
+		  OPTIONS_PROGRAM,
 	.run = run_record,
 };

@@ -123,6 +123,8 @@ static int on_first_look(void *arg, const struct wire_record *record)
 
 static bool all_exited(const struct record_options *options)
 {
+	if (options->child)
+		return false;
 	for (uint32_t i = 0; i < options->tgid_cnt; i++)
 		if (!process_check(options->tgids[i], NULL))
 			return false;
@@ -153,6 +155,8 @@ static int follow(struct recording *recording, uint64_t start_ns, struct err *er
 		if (options->duration_ns && now_ns >= start_ns + options->duration_ns)
 			return 0;
 		if (options->stop && *options->stop)
+			return 0;
+		if (options->child && child_ended(options->child))
 			return 0;
 		if (now_ns >= check_ns) {
 			if (all_exited(options))
@@ -337,13 +341,11 @@ static void add_losses(struct recording *recording)
 	counters[LOSS_EVENTS_MISSED] += losses.missed_events;
 }
 
-static int record(struct recording *recording, struct err *err)
+/* Begins with processes that are there already. */
+static int begin_attached(struct recording *recording, struct err *err)
 {
-	struct book *book = &recording->book;
-	uint64_t wall_ns, boot_ns;
-	int code;
+	int code = capture_read_tasks(recording->capture, on_first_look, recording, err);
 
-	code = capture_read_tasks(recording->capture, on_first_look, recording, err);
 	if (code)
 		return code;
 	code = snapshot_take(recording->capture, &recording->snapshot, err);
@@ -352,13 +354,34 @@ static int record(struct recording *recording, struct err *err)
 	/* Threads block mostly where they are blocked now. */
 	spaces_teach_snapshot(&recording->spaces, &recording->snapshot);
 	snapshot_release(&recording->snapshot);
-	wall_ns = clock_wall_ns();
-	boot_ns = clock_boot_ns();
-	code = recorder_start(recording->recorder, &book->start_ns, err);
+	code = recorder_start(recording->recorder, &recording->book.start_ns, err);
 	if (!code)
-		code = learn_first(recording, book->start_ns, err);
-	if (!code)
-		code = snapshot_take(recording->capture, &recording->snapshot, err);
+		code = learn_first(recording, recording->book.start_ns, err);
+	return code ? code : snapshot_take(recording->capture, &recording->snapshot, err);
+}
+
+/* Begins with a program that has not begun: all of its threads are still to be born. */
+static int begin_child(struct recording *recording, struct err *err)
+{
+	int code = snapshot_take(recording->capture, &recording->snapshot, err);
+
+	if (code)
+		return code;
+	snapshot_forget_threads(&recording->snapshot);
+	code = recorder_start(recording->recorder, &recording->book.start_ns, err);
+	return code ? code : child_run(recording->options->child, err);
+}
+
+static int record(struct recording *recording, struct err *err)
+{
+	struct book *book = &recording->book;
+	uint64_t wall_ns, boot_ns, passed_ns;
+	int code = recording->options->child ? begin_child(recording, err)
+					     : begin_attached(recording, err);
+
+	passed_ns = clock_mono_ns() - book->start_ns;
+	wall_ns = clock_wall_ns() - passed_ns;
+	boot_ns = clock_boot_ns() - passed_ns;
 	if (!code)
 		code = follow(recording, book->start_ns, err);
 	book->end_ns = recorder_stop(recording->recorder);
@@ -381,6 +404,7 @@ int record_take(const struct record_options *options, struct model *model, struc
 {
 	struct recorder_options recorder_options = { .tgids = options->tgids,
 						     .tgid_cnt = options->tgid_cnt,
+						     .from_exec = options->child != NULL,
 						     .min_block_ns = options->min_block_ns,
 						     .sample_hz = options->sample_hz,
 						     .wakers = options->wakers,

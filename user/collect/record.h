@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "model/model.h"
+#include "proc/child.h"
 
 /* Walks of the kernel that were done again in user space, from a copy of the stack. */
 struct record_verify {
@@ -24,6 +25,7 @@ struct record_verify {
 struct record_options {
 	const pid_t *tgids;
 	uint32_t tgid_cnt;    /* 0: every process */
+	struct child *child;  /* a program to run and record from birth, its pid .tgids; or NULL */
 	uint64_t duration_ns; /* 0: until stopped */
 	uint32_t sample_hz;   /* of the CPU clock; 0: none */
 	uint64_t min_block_ns;

@@ -453,10 +453,19 @@ int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err
 	return code;
 }
 
-void snapshot_release(struct snapshot *snapshot)
+void snapshot_forget_threads(struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->targets.len; i++)
 		target_free(snapshot_target(snapshot, i));
+	vec_clear(&snapshot->targets);
+	vec_clear(&snapshot->entries);
+	table_clear(&snapshot->target_by_tgid);
+	table_clear(&snapshot->entry_by_tid);
+}
+
+void snapshot_release(struct snapshot *snapshot)
+{
+	snapshot_forget_threads(snapshot);
 	vec_release(&snapshot->targets);
 	vec_release(&snapshot->entries);
 	table_release(&snapshot->target_by_tgid);

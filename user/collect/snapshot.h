@@ -74,6 +74,9 @@ bool entry_is_settled(const struct snapshot *snapshot, const struct entry *entry
 /* Takes a snapshot of the targets of @capture into @ret. Returns 0, or -errno with @err set; @ret
  * needs snapshot_release either way. */
 int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err);
+
+/* Drops the threads and what was read for them; the moment and the clocks stay. */
+void snapshot_forget_threads(struct snapshot *snapshot);
 void snapshot_release(struct snapshot *snapshot);
 
 #endif

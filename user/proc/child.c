@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "proc/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define STATUS_NOT_RUN 127 /* as of a shell */
+
+/* Waits for the byte that says go, then becomes the program. */
+static _Noreturn void run_child(int go_fd, int error_fd, char *const *argv)
+{
+	ssize_t got;
+	char byte;
+	int code;
+
+	do {
+		got = read(go_fd, &byte, 1);
+	} while (got < 0 && errno == EINTR);
+	if (got != 1)
+		_exit(STATUS_NOT_RUN); /* loiter gave up */
+	signal(SIGPIPE, SIG_DFL);      /* which loiter ignores */
+	execvp(argv[0], argv);
+	code = errno;
+	while (write(error_fd, &code, sizeof(code)) < 0 && errno == EINTR)
+		;
+	_exit(STATUS_NOT_RUN);
+}
+
+int child_start(struct child *child, char *const *argv, struct err *err)
+{
+	int go[2], error[2], code;
+
+	*child = (struct child){ .name = argv[0], .go_fd = -1, .error_fd = -1 };
+	if (pipe2(go, O_CLOEXEC))
+		return err_set_errno(err, -errno, "cannot start '%s'", argv[0]);
+	if (pipe2(error, O_CLOEXEC)) {
+		code = -errno;
+		close(go[0]);
+		close(go[1]);
+		return err_set_errno(err, code, "cannot start '%s'", argv[0]);
+	}
+	child->pid = fork();
+	if (!child->pid) {
+		/* Else it would hold its own leash. */
+		close(go[1]);
+		close(error[0]);
+		run_child(go[0], error[1], argv);
+	}
+	code = -errno;
+	close(go[0]);
+	close(error[1]);
+	child->go_fd = go[1];
+	child->error_fd = error[0];
+	if (child->pid > 0)
+		return 0;
+	child_release(child);
+	return err_set_errno(err, code, "cannot start '%s'", argv[0]);
+}
+
+static int read_error(int fd)
+{
+	ssize_t got;
+	int code;
+
+	do {
+		got = read(fd, &code, sizeof(code));
+	} while (got < 0 && errno == EINTR);
+	return got == sizeof(code) ? -code : 0;
+}
+
+int child_run(struct child *child, struct err *err)
+{
+	const char byte = 1;
+	int code = 0;
+
+	if (write(child->go_fd, &byte, 1) != 1)
+		code = -errno;
+	if (!code)
+		code = read_error(child->error_fd);
+	return code ? err_set_errno(err, code, "cannot run '%s'", child->name) : 0;
+}
+
+bool child_ended(struct child *child)
+{
+	if (!child->ended && waitpid(child->pid, &child->status, WNOHANG) == child->pid)
+		child->ended = true;
+	return child->ended;
+}
+
+void child_release(struct child *child)
+{
+	if (child->go_fd >= 0)
+		close(child->go_fd);
+	if (child->error_fd >= 0)
+		close(child->error_fd);
+	child->go_fd = child->error_fd = -1;
+}
