@@ -9,6 +9,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/birth.h"
+#include "bpf/kstack.h"
 #include "bpf/watch.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -97,6 +98,7 @@ static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_
 	key.start_us = (__u32)(run->start_ns / 1000);
 	if (run->blocked_since_ns) {
 		key.stack_id = run->stack_id;
+		key.kstack_id = run->kstack_id;
 		key.waker_id = run->waker_id;
 		key.waker_tid = run->waker_tid;
 		key.syscall_nr = run->syscall_nr;
@@ -139,7 +141,8 @@ static __always_inline void thread_ended(struct task_struct *task, struct wire_r
 	bpf_map_delete_elem(&runs, &tid);
 }
 
-static __always_inline void switched_out(struct task_struct *prev, bool preempt, __u64 now)
+static __always_inline void switched_out(struct task_struct *prev, bool preempt, __u64 now,
+					 void *ctx)
 {
 	__u32 bits = state_bits(prev);
 	struct wire_run *run = run_of(prev, WIRE_RUN_ON_CPU, now);
@@ -164,6 +167,7 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 	run->syscall_nr = WIRE_SYSCALL_UNKNOWN;
 	run->syscall_op = 0;
 	run->stack_id = 0;
+	run->kstack_id = 0;
 	if (!(prev->flags & (TASK_PF_KTHREAD | TASK_PF_IO_WORKER))) {
 		struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(prev);
 
@@ -171,6 +175,8 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 		run->syscall_op = arch_regs_syscall_op(regs);
 		run->stack_id = current_stack(prev, WALKER_SWITCH);
 	}
+	if (cfg_kernel)
+		run->kstack_id = kernel_stack(ctx, prev->tgid, WALKER_SWITCH, WIRE_SPACE_KERNEL);
 }
 
 static __always_inline void switched_in(struct task_struct *next, __u64 now)
@@ -212,7 +218,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		return 0; /* not yet */
 	now = bpf_ktime_get_ns();
 	if (out)
-		switched_out(prev, preempt, now);
+		switched_out(prev, preempt, now, ctx);
 	if (in)
 		switched_in(next, now);
 	return 0;
@@ -298,6 +304,9 @@ int on_tick(struct bpf_perf_event_data *ctx)
 	tick.tgid = task->tgid;
 	tick.tid = task->pid;
 	tick.stack_id = current_stack(task, WALKER_CLOCK);
+	if (cfg_kernel)
+		tick.kstack_id =
+			kernel_stack(ctx, task->tgid, WALKER_CLOCK, WIRE_SPACE_KERNEL_TICK);
 	if (bpf_ringbuf_output(&events, &tick, sizeof(tick), 0))
 		__sync_fetch_and_add(&drop_events, 1);
 	return 0;

@@ -133,17 +133,22 @@ enum wire_end {
 	WIRE_END_MISS = 16, /* a pc without a rule: user space is asked for one */
 };
 
+/* What stands for the number of an address space, which has 16 bits, in stacks of the kernel. */
+#define WIRE_SPACE_KERNEL 0x10000      /* of a thread that blocked: the scheduler's leaf first */
+#define WIRE_SPACE_KERNEL_TICK 0x10001 /* of a thread that the clock hit: its leaf is exact */
+
 /* A stack seen for the first time. */
 struct wire_stack {
 	struct wire_header header;
 	__u32 tgid;
-	__u32 space; /* number of the address space that its pcs are of */
+	__u32 space; /* number of the address space that its pcs are of, or WIRE_SPACE_KERNEL */
 	__u64 id;    /* hash of .space and the pcs */
 	__u32 end;   /* enum wire_end */
 	__u32 pc_cnt;
 	__u32 guessed_idx; /* first pc found without CFI; .pc_cnt when there is none */
 	__u32 pad;
-	__u64 pc[WIRE_WALK_MAX + 1]; /* leaf first, with WIRE_PC_EXACT; only .pc_cnt are sent */
+	__u64 pc[WIRE_WALK_MAX + 1]; /* leaf first; only .pc_cnt are sent. Those of user code have
+				      * WIRE_PC_EXACT */
 };
 
 /* A walk that met a pc without a rule: what user space needs to finish it. The frames found so far
@@ -171,6 +176,7 @@ struct wire_tick {
 	__u32 tgid;
 	__u32 tid;
 	__u64 stack_id;
+	__u64 kstack_id; /* 0: it hit user code, or they were not asked for */
 };
 
 /* WIRE_VERIFY has the form of a miss: a finished walk, with where it started and a copy from there.
@@ -195,6 +201,7 @@ struct wire_run {
 	__u64 first_ns;		/* of the first event about the thread */
 	__u64 blocked_since_ns; /* of the block that .state QUEUED follows; 0: it was preempted */
 	__u64 stack_id;		/* of the last block; 0: none */
+	__u64 kstack_id;	/* likewise, of the kernel; 0 unless asked for */
 	__u64 waker_id;		/* stack of the thread that ended the last block; 0: none */
 	__u64 on_cpu_ns, blocked_ns, queued_ns; /* totals since .first_ns */
 	__s32 syscall_nr;			/* -1: none */
@@ -241,6 +248,7 @@ struct wire_span_key {
 	__u32 tid;
 	__u32 start_us; /* the thread's start, low half: tells users of one tid apart */
 	__u64 stack_id;
+	__u64 kstack_id;
 	__u64 waker_id;
 	__u32 waker_tid;
 	__u32 pad;
@@ -288,12 +296,12 @@ struct wire_change {
 _Static_assert(sizeof(struct wire_stack) == 40 + 8 * (WIRE_WALK_MAX + 1), "wire_stack");
 _Static_assert(sizeof(struct wire_miss) == 72 + 8 * (WIRE_WALK_MAX + 1) + WIRE_MISS_COPY_BYTES,
 	       "wire_miss");
-_Static_assert(sizeof(struct wire_tick) == 24, "wire_tick");
-_Static_assert(sizeof(struct wire_run) == 96, "wire_run");
-_Static_assert(sizeof(struct wire_exit) == 128, "wire_exit");
+_Static_assert(sizeof(struct wire_tick) == 32, "wire_tick");
+_Static_assert(sizeof(struct wire_run) == 104, "wire_run");
+_Static_assert(sizeof(struct wire_exit) == 136, "wire_exit");
 _Static_assert(sizeof(struct wire_remap) == 32, "wire_remap");
 _Static_assert(sizeof(struct wire_birth) == 56, "wire_birth");
-_Static_assert(sizeof(struct wire_span_key) == 40, "wire_span_key");
+_Static_assert(sizeof(struct wire_span_key) == 48, "wire_span_key");
 _Static_assert(sizeof(struct wire_span) == 264, "wire_span");
 _Static_assert(sizeof(struct wire_rule) == 16, "wire_rule");
 _Static_assert(sizeof(struct wire_space) == 24, "wire_space");

@@ -186,6 +186,10 @@ static void test_kallsyms_names_functions(void **state)
 				   "ffffffff81000080 W third\n"
 				   "not a line\n"
 				   "ffffffffc0000000 t mod_func\t[mod]\n"
+				   "ffffffff81000200 T __sched_text_start\n"
+				   "ffffffff81000200 t scheduler\n"
+				   "ffffffff81000300 T __sched_text_end\n"
+				   "ffffffff81000300 T behind\n"
 				   "ffffffff81000100 t unsorted\n";
 	struct kallsyms syms;
 
@@ -199,6 +203,12 @@ static void test_kallsyms_names_functions(void **state)
 	assert_kernel(&syms, 0xffffffff81000068, "second", NULL);
 	assert_kernel(&syms, 0xffffffff81000080, "third", NULL);
 	assert_kernel(&syms, 0xffffffff81000100, "unsorted", NULL);
+	/* Marks are found by name only. */
+	assert_kernel(&syms, 0xffffffff81000200, "scheduler", NULL);
+	assert_kernel(&syms, 0xffffffff81000300, "behind", NULL);
+	assert_true(kallsyms_addr(&syms, "__sched_text_start") == 0xffffffff81000200);
+	assert_true(kallsyms_addr(&syms, "mod_func") == 0xffffffffc0000000);
+	assert_true(kallsyms_addr(&syms, "data") == 0);
 	assert_kernel(&syms, 0xffffffff82000000, NULL, NULL);
 	assert_kernel(&syms, 0xffffffffc0000010, "mod_func", "[mod]");
 	assert_kernel(&syms, 0xffffffffffffffff, NULL, NULL);

@@ -353,6 +353,31 @@ static void test_states(void **state)
 			 WAIT_PAGE_FAULT);
 }
 
+static enum wait_kind by_kernel(bool in_syscall, const char *leaf, const char *root)
+{
+	const char *funcs[] = { leaf, NULL, root };
+
+	return wait_classify(&(struct wait_evidence){ .in_syscall = in_syscall,
+						      .syscall = in_syscall ? "read" : NULL,
+						      .kernel_funcs = funcs,
+						      .kernel_func_cnt = 3 });
+}
+
+/* Without a system call the kernel's own functions tell, if they were asked for. */
+static void test_by_kernel(void **state)
+{
+	(void)state;
+	assert_int_equal(by_kernel(false, "handle_userfault", "asm_exc_page_fault"),
+			 WAIT_PAGE_FAULT);
+	assert_int_equal(by_kernel(false, "do_signal_stop", "asm_exc_page_fault"), WAIT_STOPPED);
+	assert_int_equal(by_kernel(false, "schedule_timeout", "exit_to_user_mode_loop"), WAIT_NONE);
+	assert_int_equal(by_kernel(false, NULL, NULL), WAIT_PAGE_FAULT);
+	assert_int_equal(by_kernel(true, "anon_pipe_read", "entry_SYSCALL_64"), WAIT_READ);
+	assert_int_equal(by_kernel(true, "handle_userfault", "exc_page_fault"), WAIT_READ);
+	assert_int_equal(by_kernel(true, "do_signal_stop", "entry_SYSCALL_64"), WAIT_STOPPED);
+	assert_int_equal(by_kernel(true, NULL, NULL), WAIT_READ);
+}
+
 static void test_every_kind_has_a_name(void **state)
 {
 	(void)state;
@@ -468,10 +493,15 @@ static void test_plain_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_futex_stacks),   cmocka_unit_test(test_futex_without_names),
-		cmocka_unit_test(test_syscalls),       cmocka_unit_test(test_restarted_syscalls),
-		cmocka_unit_test(test_states),	       cmocka_unit_test(test_every_kind_has_a_name),
-		cmocka_unit_test(test_runtime_frames), cmocka_unit_test(test_plain_names),
+		cmocka_unit_test(test_futex_stacks),
+		cmocka_unit_test(test_futex_without_names),
+		cmocka_unit_test(test_syscalls),
+		cmocka_unit_test(test_restarted_syscalls),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_by_kernel),
+		cmocka_unit_test(test_every_kind_has_a_name),
+		cmocka_unit_test(test_runtime_frames),
+		cmocka_unit_test(test_plain_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,7 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	recorder->skel->rodata->cfg_all = !options->tgid_cnt;
 	recorder->skel->rodata->cfg_min_block_ns = options->min_block_ns;
 	recorder->skel->rodata->cfg_wakers = options->wakers;
+	recorder->skel->rodata->cfg_kernel = options->kernel;
 	recorder->skel->rodata->cfg_verify_every = options->verify_every;
 	recorder->skel->rodata->cfg_self_tgid = (uint32_t)getpid();
 	code = record_bpf__load(recorder->skel);
@@ -352,6 +353,7 @@ struct recorder_losses recorder_losses(const struct recorder *recorder)
 					 .dropped_misses = bss->drop_misses,
 					 .dropped_rules = recorder->dropped_rules,
 					 .dropped_stacks = bss->drop_stacks,
+					 .dropped_kstacks = bss->drop_kstacks,
 					 .dropped_spaces = bss->drop_spaces,
 					 .missed_events = missed_events(recorder) };
 }

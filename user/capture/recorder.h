@@ -29,19 +29,21 @@ struct recorder_options {
 	uint64_t min_block_ns; /* single blocks shorter than this are not booked */
 	uint32_t sample_hz;    /* of the CPU clock; 0: none */
 	bool wakers;	       /* note who wakes whom */
+	bool kernel;	       /* the kernel's part of stacks too */
 	uint32_t verify_every; /* one of so many finished walks is sent as WIRE_VERIFY; 0: none */
 };
 
 struct recorder_losses {
 	uint64_t bad_records;
-	uint64_t dropped_events; /* ring buffer full */
-	uint64_t dropped_runs;	 /* too many threads */
-	uint64_t dropped_spans;	 /* too many different blocks */
-	uint64_t dropped_misses; /* walks without a rule that were not sent */
-	uint64_t dropped_rules;	 /* rule table full */
-	uint64_t dropped_stacks; /* walks whose stack was one too many */
-	uint64_t dropped_spaces; /* too many processes */
-	uint64_t missed_events;	 /* a program was interrupted by itself */
+	uint64_t dropped_events;  /* ring buffer full */
+	uint64_t dropped_runs;	  /* too many threads */
+	uint64_t dropped_spans;	  /* too many different blocks */
+	uint64_t dropped_misses;  /* walks without a rule that were not sent */
+	uint64_t dropped_rules;	  /* rule table full */
+	uint64_t dropped_stacks;  /* walks whose stack was one too many */
+	uint64_t dropped_spaces;  /* too many processes */
+	uint64_t missed_events;	  /* a program was interrupted by itself */
+	uint64_t dropped_kstacks; /* kernel stacks that could not be had */
 };
 
 /* Loads and attaches the programs; from here on changes of the targets' code are counted, and what

@@ -185,8 +185,6 @@ static void check_complete(struct argp_state *state, const struct options *optio
 	    (!options->output_path || !strcmp(options->output_path, "-")))
 		argp_error(state, "pprof is binary, and standard output is a terminal: "
 				  "use -o FILE");
-	if (command->groups & OPTIONS_RECORD && options->report.kernel)
-		argp_error(state, "a recording has no kernel frames: leave out -k");
 	if (named && options->all)
 		argp_error(state, "-a takes every process: leave out -p and -n");
 }

@@ -66,6 +66,7 @@ static int record(const struct options *options, const struct vec *tgids, struct
 		.sample_hz = clock ? options->sample_hz : 0,
 		.min_block_ns = options->report.min_block_ns,
 		.wakers = needs(options, REPORT_BY_WAKER),
+		.kernel = options->report.kernel,
 		.verify_every = options->verify_every,
 		.ret_verify = &verify,
 		.stop = &stop,

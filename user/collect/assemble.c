@@ -14,8 +14,9 @@
 #include "symbolize/symbolize.h"
 #include "unwind/arch.h"
 
-#define TID_MAX (4u << 20) /* PID_MAX_LIMIT of the kernel */
-#define WAIT_FUNC_MAX 32   /* functions that wait_classify is shown: it needs the leaf side only */
+#define TID_MAX (4u << 20)  /* PID_MAX_LIMIT of the kernel */
+#define WAIT_FUNC_MAX 32    /* functions that wait_classify is shown: it needs the leaf side only */
+#define KERNEL_FUNC_MAX 128 /* likewise, of the kernel's, whose root tells as well */
 
 struct assembly {
 	struct snapshot *snapshot;
@@ -155,8 +156,9 @@ static int add_thread(struct assembly *assembly, uint32_t entry_idx)
 	return 0;
 }
 
-/* Collects the function names of the leaf side of @stack. */
-static uint32_t leaf_functions(const struct model *model, uint32_t stack_idx, const char **funcs)
+/* Collects up to @max function names of the leaf side of @stack. */
+static uint32_t leaf_functions(const struct model *model, uint32_t stack_idx, const char **funcs,
+			       uint32_t max)
 {
 	const struct model_stack *stack;
 	uint32_t cnt = 0;
@@ -164,14 +166,32 @@ static uint32_t leaf_functions(const struct model *model, uint32_t stack_idx, co
 	if (stack_idx == MODEL_NONE)
 		return 0;
 	stack = model_stack(model, stack_idx);
-	for (uint32_t i = 0; i < stack->loc_cnt && cnt < WAIT_FUNC_MAX; i++) {
+	for (uint32_t i = 0; i < stack->loc_cnt && cnt < max; i++) {
 		const struct model_loc *loc = model_stack_loc(model, stack, i);
 		const struct model_frame *frames = model_loc_frames(model, loc);
 
-		for (uint32_t f = 0; f < loc->frame_cnt && cnt < WAIT_FUNC_MAX; f++)
+		for (uint32_t f = 0; f < loc->frame_cnt && cnt < max; f++)
 			funcs[cnt++] = frames[f].func ? model_str(model, frames[f].func) : NULL;
 	}
 	return cnt;
+}
+
+/* Classifies @evidence by the functions of @stack and @kstack too. */
+static enum wait_kind classify_stacks(const struct model *model, uint32_t stack, uint32_t kstack,
+				      struct wait_evidence *evidence)
+{
+	const char *kernel_funcs[KERNEL_FUNC_MAX];
+	const char *funcs[WAIT_FUNC_MAX];
+	enum wait_kind kind;
+
+	evidence->func_cnt = leaf_functions(model, stack, funcs, WAIT_FUNC_MAX);
+	evidence->funcs = funcs;
+	evidence->kernel_func_cnt = leaf_functions(model, kstack, kernel_funcs, KERNEL_FUNC_MAX);
+	evidence->kernel_funcs = kernel_funcs;
+	kind = wait_classify(evidence);
+	evidence->funcs = evidence->kernel_funcs = NULL;
+	evidence->func_cnt = evidence->kernel_func_cnt = 0;
+	return kind;
 }
 
 static void fill_evidence(const struct model *model, const struct model_thread *thread,
@@ -206,19 +226,14 @@ static enum wait_kind classify(struct assembly *assembly, const struct model_thr
 			       const struct entry *entry, struct wait_evidence *evidence)
 {
 	uint64_t key = hash_mix(hash_mix(thread->stack, thread->syscall), thread->state);
-	const char *funcs[WAIT_FUNC_MAX];
 	uint32_t kind;
 
-	key = hash_mix(key, hash_mix(entry->flags, entry->task_state));
+	key = hash_mix(hash_mix(key, thread->kstack), hash_mix(entry->flags, entry->task_state));
 	for (int i = 0; i < WIRE_SYSCALL_ARG_MAX; i++)
 		key = hash_mix(key, wait_arg_class(entry->syscall_arg[i]));
 	if (table_find(&assembly->kinds, key, &kind))
 		return kind;
-	evidence->func_cnt = leaf_functions(assembly->model, thread->stack, funcs);
-	evidence->funcs = funcs;
-	kind = wait_classify(evidence);
-	evidence->funcs = NULL;
-	evidence->func_cnt = 0;
+	kind = classify_stacks(assembly->model, thread->stack, thread->kstack, evidence);
 	table_put(&assembly->kinds, key, kind);
 	return kind;
 }
@@ -390,18 +405,16 @@ static void classify_spans(struct assembly *assembly, const struct assemble_span
 
 	for (uint32_t i = 0; i < model->spans.len; i++) {
 		struct model_span *span = model_span(model, i);
-		const char *funcs[WAIT_FUNC_MAX];
-		struct wait_evidence evidence = { .funcs = funcs };
+		struct wait_evidence evidence = { 0 };
 
 		if (span->kind != SPAN_BLOCKED ||
 		    *(uint64_t *)vec_at(spans->ops, i) == ASSEMBLE_OP_UNKNOWN)
 			continue;
-		evidence.func_cnt = leaf_functions(model, span->stack, funcs);
 		evidence.in_syscall = span->syscall != 0;
 		evidence.syscall = span->syscall ? model_str(model, span->syscall) : NULL;
 		evidence.arg[0] = 1; /* not known; not 0 */
 		evidence.arg[1] = *(uint64_t *)vec_at(spans->ops, i);
-		span->wait = (uint8_t)wait_classify(&evidence);
+		span->wait = (uint8_t)classify_stacks(model, span->stack, span->kstack, &evidence);
 	}
 }
 

@@ -85,24 +85,49 @@ void book_add_birth(struct book *book, const struct wire_birth *birth)
 		book->lost_birth_cnt++;
 }
 
-void book_add_tick(struct book *book, uint32_t tid, uint64_t stack_id)
+/* The stack of a block by the kernel's id of it. */
+static uint32_t stack_of(struct book *book, uint64_t id, uint64_t cnt)
 {
-	uint64_t key = hash_mix(tid, stack_id);
-	struct book_tick *tick;
+	uint32_t stack;
+
+	if (table_find(&book->stack_by_id, id, &stack))
+		return stack;
+	book->no_stack_cnt += cnt;
+	return STACKSET_NONE;
+}
+
+/* Likewise, of the kernel's part. */
+static uint32_t kstack_of(struct book *book, uint64_t id, uint64_t cnt)
+{
+	uint32_t kstack;
+
+	if (!book->kstacks || !id)
+		return STACKSET_NONE; /* where there should be one, the programs counted it */
+	kstack = kstacks_find(book->kstacks, id);
+	if (kstack == STACKSET_NONE)
+		book->no_kstack_cnt += cnt;
+	return kstack;
+}
+
+void book_add_tick(struct book *book, const struct wire_tick *tick)
+{
+	uint64_t key = hash_mix(hash_mix(tick->tid, tick->stack_id), tick->kstack_id);
+	struct book_tick *sum;
 	uint32_t idx;
 
 	if (table_find(&book->tick_by_key, key, &idx)) {
 		((struct book_tick *)vec_at(&book->ticks, idx))->cnt++;
 		return;
 	}
-	tick = vec_push(&book->ticks);
-	if (!tick)
+	sum = vec_push(&book->ticks);
+	if (!sum)
 		return;
-	/* Threads and stacks may not be known yet: looked up at the end. */
-	tick->entry = tid;
-	tick->cnt = 1;
-	if (!table_find(&book->stack_by_id, stack_id, &tick->stack))
-		tick->stack = STACKSET_NONE;
+	/* Threads may not be known yet: looked up at the end. */
+	sum->entry = tick->tid;
+	sum->cnt = 1;
+	if (!table_find(&book->stack_by_id, tick->stack_id, &sum->stack))
+		sum->stack = STACKSET_NONE;
+	sum->kstack = kstack_of(book, tick->kstack_id, 1);
 	table_put(&book->tick_by_key, key, book->ticks.len - 1);
 }
 
@@ -114,6 +139,7 @@ static struct book_line *find_line(struct book *book, const struct book_line *wa
 
 	key = hash_mix(hash_mix(key, (uint32_t)wanted->syscall_nr), wanted->syscall_op);
 	key = hash_mix(hash_mix(key, wanted->waker_stack), wanted->waker_tid);
+	key = hash_mix(key, wanted->kstack);
 	if (table_find(&book->line_by_key, key, &idx))
 		return vec_at(&book->lines, idx);
 	line = vec_push(&book->lines);
@@ -154,20 +180,10 @@ static int add_line(struct book *book, const struct book_line *wanted, const str
 	return 0;
 }
 
-/* The stack of a block by the kernel's id of it. */
-static uint32_t stack_of(struct book *book, uint64_t id, uint64_t cnt)
-{
-	uint32_t stack;
-
-	if (table_find(&book->stack_by_id, id, &stack))
-		return stack;
-	book->no_stack_cnt += cnt;
-	return STACKSET_NONE;
-}
-
 int book_add_span(struct book *book, const struct wire_span_key *key, const struct wire_span *span)
 {
 	struct book_line wanted = { .stack = STACKSET_NONE,
+				    .kstack = kstack_of(book, key->kstack_id, span->cnt),
 				    .waker_stack = STACKSET_NONE,
 				    .waker_tid = key->waker_tid,
 				    .syscall_nr = key->syscall_nr,
@@ -224,6 +240,7 @@ static struct book_line line_of_entry(const struct book *book, uint32_t idx)
 
 	return (struct book_line){ .entry = idx,
 				   .stack = entry->stack,
+				   .kstack = entry->kstack,
 				   .waker_stack = STACKSET_NONE,
 				   .from_snapshot = true,
 				   .syscall_nr = nr,
@@ -251,7 +268,7 @@ static int add_before_first(struct book *book, uint32_t idx, const struct wire_r
 	uint64_t ns = run->first_ns > book->start_ns ? run->first_ns - book->start_ns : 0;
 
 	if (!entry_holds_at_start(book, book_entry(book, idx))) {
-		line.stack = STACKSET_NONE;
+		line.stack = line.kstack = STACKSET_NONE;
 		line.syscall_nr = WIRE_SYSCALL_UNKNOWN;
 		line.syscall_op = 0;
 	}
@@ -262,7 +279,7 @@ static int add_before_first(struct book *book, uint32_t idx, const struct wire_r
 	case WIRE_RUN_BLOCKED:
 		return add_stretch(book, &line, ns, 0);
 	case WIRE_RUN_QUEUED:
-		line.stack = STACKSET_NONE;
+		line.stack = line.kstack = STACKSET_NONE;
 		line.syscall_nr = WIRE_SYSCALL_PREEMPTED;
 		return add_stretch(book, &line, 0, ns);
 	}
@@ -276,6 +293,7 @@ static int add_since_last(struct book *book, uint32_t idx, const struct wire_run
 	struct book_line line = { .entry = idx,
 				  .open = true,
 				  .stack = STACKSET_NONE,
+				  .kstack = STACKSET_NONE,
 				  .waker_stack = STACKSET_NONE,
 				  .syscall_nr = run->syscall_nr,
 				  .syscall_op = run->syscall_op };
@@ -286,10 +304,12 @@ static int add_since_last(struct book *book, uint32_t idx, const struct wire_run
 		return 0;
 	case WIRE_RUN_BLOCKED:
 		line.stack = stack_of(book, run->stack_id, 1);
+		line.kstack = kstack_of(book, run->kstack_id, 1);
 		return add_stretch(book, &line, ns, 0);
 	}
 	if (run->blocked_since_ns) {
 		line.stack = stack_of(book, run->stack_id, 1);
+		line.kstack = kstack_of(book, run->kstack_id, 1);
 		return add_stretch(book, &line,
 				   run->since_ns > run->blocked_since_ns
 					   ? run->since_ns - run->blocked_since_ns
@@ -317,7 +337,7 @@ static int add_untouched(struct book *book, uint32_t idx)
 	if (is_blocked_state(entry->task_state))
 		return add_stretch(book, &line, window_ns, 0);
 	line.syscall_nr = WIRE_SYSCALL_PREEMPTED;
-	line.stack = STACKSET_NONE;
+	line.stack = line.kstack = STACKSET_NONE;
 	return add_stretch(book, &line, 0, window_ns);
 }
 

@@ -13,6 +13,7 @@
 #include "base/table.h"
 #include "base/vec.h"
 #include "bpf/wire.h"
+#include "collect/kstacks.h"
 #include "collect/snapshot.h"
 #include "collect/spaces.h"
 #include "model/model.h"
@@ -20,6 +21,7 @@
 struct book {
 	struct snapshot *snapshot;  /* borrowed: the threads at the window's start */
 	struct spaces *spaces;	    /* borrowed */
+	struct kstacks *kstacks;    /* borrowed; NULL: not asked for */
 	struct table entry_by_user; /* hash of tid and start -> index of its entry */
 	struct stackset stacks;	    /* of the recording */
 	struct vec stack_spaces;    /* uint32_t: the number of each one's address space */
@@ -36,12 +38,14 @@ struct book {
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
 	uint64_t lost_birth_cnt;   /* beyond the maximum */
 	uint64_t no_stack_cnt;	   /* blocks whose stack is not known */
+	uint64_t no_kstack_cnt;	   /* likewise, of the kernel's that were asked for */
 };
 
 /* All blocks of one thread at one stack in one system call. */
 struct book_line {
 	uint32_t entry;
-	uint32_t stack; /* in .stacks, or in the snapshot's when .from_snapshot */
+	uint32_t stack;	 /* in .stacks, or in the snapshot's when .from_snapshot */
+	uint32_t kstack; /* in .kstacks, likewise; STACKSET_NONE */
 	bool from_snapshot;
 	bool open;
 	int32_t syscall_nr;
@@ -60,6 +64,7 @@ struct book_use {
 struct book_tick {
 	uint32_t entry;
 	uint32_t stack; /* STACKSET_NONE: not known */
+	uint32_t kstack;
 	uint32_t cnt;
 };
 
@@ -84,8 +89,8 @@ void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct
 /* Notes that a thread was created. */
 void book_add_birth(struct book *book, const struct wire_birth *birth);
 
-/* Notes a tick of the CPU clock in thread @tid. */
-void book_add_tick(struct book *book, uint32_t tid, uint64_t stack_id);
+/* Notes a tick of the CPU clock. */
+void book_add_tick(struct book *book, const struct wire_tick *tick);
 
 /* Books a sum of the kernel's. Returns 0 or -errno. */
 int book_add_span(struct book *book, const struct wire_span_key *key, const struct wire_span *span);

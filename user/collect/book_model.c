@@ -62,6 +62,28 @@ static uint32_t line_stack(struct book *book, const struct book_line *line, stru
 				 &target->maps);
 }
 
+static uint32_t kstack_to_model(const struct book *book, uint32_t idx, struct model *model)
+{
+	if (idx == STACKSET_NONE)
+		return MODEL_NONE;
+	return stackset_to_model(&book->kstacks->set, idx, model, MODEL_NONE, NULL);
+}
+
+static uint32_t line_kstack(struct book *book, const struct book_line *line, struct model *model)
+{
+	const struct stackset *seen = &book->snapshot->stacks;
+	uint32_t like;
+
+	if (!book->kstacks || line->kstack == STACKSET_NONE)
+		return MODEL_NONE;
+	if (!line->from_snapshot)
+		return kstack_to_model(book, line->kstack, model);
+	like = kstacks_like(book->kstacks, seen, line->kstack);
+	if (like != STACKSET_NONE)
+		return kstack_to_model(book, like, model);
+	return stackset_to_model(seen, line->kstack, model, MODEL_NONE, NULL);
+}
+
 /* Returns the entry of the thread that woke it, UINT32_MAX when it is none of the targets'. */
 static uint32_t waker_entry(const struct book *book, const struct book_line *line)
 {
@@ -114,6 +136,7 @@ static struct model_span *push_line_span(struct book *book, const struct book_li
 	span->total_ns = blocked ? sum->blocked_ns : sum->queued_ns;
 	span->max_ns = blocked ? sum->blocked_max_ns : sum->queued_max_ns;
 	span->stack = line_stack(book, line, model, model_thread(model, thread)->process);
+	span->kstack = line_kstack(book, line, model);
 	span->syscall = strpool_add(&model->strings, name);
 	for (int i = 0; i < SPAN_HIST_CNT; i++)
 		span->hist[i] = blocked ? sum->blocked_hist[i] : sum->queued_hist[i];
@@ -158,7 +181,7 @@ static int on_cpu_to_model(struct book *book, struct model *model, const uint32_
 	}
 	for (uint32_t i = 0; i < book->ticks.len && !err; i++) {
 		const struct book_tick *tick = vec_at(&book->ticks, i);
-		struct book_line line = { .stack = tick->stack };
+		struct book_line line = { .stack = tick->stack, .kstack = tick->kstack };
 		uint32_t thread = tick->cnt ? thread_of_entry[tick->entry] : MODEL_NONE;
 		struct model_span *span;
 
@@ -174,6 +197,7 @@ static int on_cpu_to_model(struct book *book, struct model *model, const uint32_
 			(uint64_t)((__uint128_t) * (uint64_t *)vec_at(&book->on_cpu, tick->entry) *
 				   tick->cnt / *(uint32_t *)vec_at(&tick_cnt, tick->entry));
 		span->stack = line_stack(book, &line, model, model_thread(model, thread)->process);
+		span->kstack = line_kstack(book, &line, model);
 	}
 	for (uint32_t i = 0; i < entry_cnt && !err; i++) {
 		uint64_t ns = *(uint64_t *)vec_at(&book->on_cpu, i);
@@ -232,8 +256,10 @@ int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entr
 	model->window_ns = book->end_ns - book->start_ns;
 	model->losses[LOSS_SPANS_NO_STACK] += book->no_stack_cnt;
 	model->losses[LOSS_EVENTS_DROPPED] += book->lost_birth_cnt;
-	/* Threads that ran all through the snapshot are what a recording is for. */
+	/* Threads that ran all through the snapshot, or began behind it, are what a recording is
+	 * for. */
 	model->losses[LOSS_THREADS_RACED] = 0;
+	model->losses[LOSS_KSTACKS_MISSING] = book->no_kstack_cnt;
 	for (uint32_t i = 0; i < book->lines.len; i++) {
 		const struct book_line *line = vec_at(&book->lines, i);
 		uint32_t thread = thread_of_entry[line->entry];

@@ -32,6 +32,7 @@ struct recording {
 	struct snapshot snapshot;
 	struct spaces spaces;
 	struct book book;
+	struct kstacks kstacks;
 	struct vec ended; /* struct wire_exit */
 	struct vec runs;  /* struct living_run */
 	struct walk walk;
@@ -77,6 +78,10 @@ static int on_event(void *arg, const struct wire_record *record)
 
 	switch (record->type) {
 	case WIRE_STACK:
+		if (record->stack.space >= WIRE_SPACE_KERNEL) {
+			kstacks_add(&recording->kstacks, &record->stack);
+			return 0;
+		}
 		unpack_walk(&record->stack, &recording->walk);
 		book_add_stack(&recording->book, record->stack.id, record->stack.space,
 			       &recording->walk);
@@ -90,7 +95,7 @@ static int on_event(void *arg, const struct wire_record *record)
 		verify(recording, &record->miss);
 		return 0;
 	case WIRE_TICK:
-		book_add_tick(&recording->book, record->tick.tid, record->tick.stack_id);
+		book_add_tick(&recording->book, &record->tick);
 		return 0;
 	case WIRE_EXIT:
 		vec_append(&recording->ended, &record->exit, 1);
@@ -339,6 +344,7 @@ static void add_losses(struct recording *recording)
 	counters[LOSS_STACKS_OVER_MAX] += losses.dropped_stacks;
 	counters[LOSS_PROCESSES_OVER_MAX] += losses.dropped_spaces;
 	counters[LOSS_EVENTS_MISSED] += losses.missed_events;
+	recording->book.no_kstack_cnt += losses.dropped_kstacks;
 }
 
 /* Begins with processes that are there already. */
@@ -408,9 +414,11 @@ int record_take(const struct record_options *options, struct model *model, struc
 						     .min_block_ns = options->min_block_ns,
 						     .sample_hz = options->sample_hz,
 						     .wakers = options->wakers,
+						     .kernel = options->kernel,
 						     .verify_every = options->verify_every };
 	struct capture_options capture_options = { .tgids = options->tgids,
-						   .tgid_cnt = options->tgid_cnt };
+						   .tgid_cnt = options->tgid_cnt,
+						   .kstacks = options->kernel };
 	struct recording *recording = calloc(1, sizeof(*recording));
 	struct assemble_spans spans;
 	int code = -ENOMEM;
@@ -426,6 +434,11 @@ int record_take(const struct record_options *options, struct model *model, struc
 	}
 	recording->options = options;
 	book_init(&recording->book, &recording->snapshot, &recording->spaces);
+	kstacks_init(&recording->kstacks);
+	if (options->kernel) {
+		kstacks_read_symbols(&recording->kstacks);
+		recording->book.kstacks = &recording->kstacks;
+	}
 	vec_init(&recording->ended, sizeof(struct wire_exit), EXIT_MAX);
 	vec_init(&recording->runs, sizeof(struct living_run), EXIT_MAX);
 	recording->recorder = recorder_new(&recorder_options, err);
@@ -448,6 +461,7 @@ int record_take(const struct record_options *options, struct model *model, struc
 	snapshot_release(&recording->snapshot);
 out:
 	book_release(&recording->book);
+	kstacks_release(&recording->kstacks);
 	vec_release(&recording->ended);
 	vec_release(&recording->runs);
 	capture_free(recording->capture);

@@ -233,8 +233,38 @@ static enum wait_kind classify_syscall(const struct wait_evidence *evidence)
 	return rule->kind;
 }
 
+/* What the functions of the kernel tell, where the system call does not: there is none, or the
+ * thread was stopped on its way out of it. */
+static const struct {
+	const char *func;
+	enum wait_kind kind;
+} kernel_rules[] = {
+	{ "do_signal_stop", WAIT_STOPPED },	   { "ptrace_stop", WAIT_STOPPED },
+	{ "asm_exc_page_fault", WAIT_PAGE_FAULT }, { "exc_page_fault", WAIT_PAGE_FAULT },
+	{ "handle_mm_fault", WAIT_PAGE_FAULT },	   { "do_page_fault", WAIT_PAGE_FAULT },
+	{ "do_mem_abort", WAIT_PAGE_FAULT },
+};
+
+/* Returns WAIT_NONE when they do not tell; writes to @ret_named whether any has a name. */
+static enum wait_kind classify_kernel(const struct wait_evidence *evidence, bool *ret_named)
+{
+	*ret_named = false;
+	for (uint32_t i = 0; i < evidence->kernel_func_cnt; i++) {
+		const char *func = evidence->kernel_funcs[i];
+
+		for (size_t j = 0; func && j < ARRAY_LEN(kernel_rules); j++)
+			if (!strcmp(func, kernel_rules[j].func))
+				return kernel_rules[j].kind;
+		*ret_named |= func != NULL;
+	}
+	return WAIT_NONE;
+}
+
 enum wait_kind wait_classify(const struct wait_evidence *evidence)
 {
+	enum wait_kind by_kernel;
+	bool named;
+
 	if (evidence->zombie)
 		return WAIT_ZOMBIE;
 	if (evidence->stopped)
@@ -245,8 +275,12 @@ enum wait_kind wait_classify(const struct wait_evidence *evidence)
 		return WAIT_RUNNABLE;
 	if (evidence->io_worker)
 		return evidence->uninterruptible ? WAIT_DISK : WAIT_IO_URING;
+	by_kernel = classify_kernel(evidence, &named);
+	if (by_kernel == WAIT_STOPPED)
+		return WAIT_STOPPED;
+	/* Most by far are page faults. */
 	if (!evidence->in_syscall)
-		return WAIT_PAGE_FAULT;
+		return named ? by_kernel : WAIT_PAGE_FAULT;
 	return classify_syscall(evidence);
 }
 

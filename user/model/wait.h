@@ -56,6 +56,9 @@ struct wait_evidence {
 	/* Function names, leaf first, NULL where none is known; mangled or demangled. */
 	const char *const *funcs;
 	uint32_t func_cnt;
+	/* Likewise of the kernel; none when they were not asked for. */
+	const char *const *kernel_funcs;
+	uint32_t kernel_func_cnt;
 };
 
 /* Returns the kind of wait that @evidence shows. */

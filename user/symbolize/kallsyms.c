@@ -36,6 +36,22 @@ static void kallsyms_clear(struct kallsyms *syms)
 	vec_clear(&syms->ranges);
 }
 
+/* Whether @name is the linker's, of where a section begins or ends: nothing runs in it, though a
+ * function may be at its address. */
+static bool is_mark(const char *name)
+{
+	static const char *const ends[] = { "_text_start", "_text_end" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		size_t end_len = strlen(ends[i]);
+
+		if (len > end_len && !strcmp(name + len - end_len, ends[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Adds the NUL-terminated @line if it is a function's. Returns 0 or -errno. */
 static int kallsyms_add_line(struct kallsyms *syms, char *line)
 {
@@ -56,7 +72,7 @@ static int kallsyms_add_line(struct kallsyms *syms, char *line)
 	}
 	range.start_addr = entry.start_addr;
 	err = vec_append(&syms->entries, &entry, 1);
-	if (!err)
+	if (!err && !is_mark(type + 2))
 		err = vec_append(&syms->ranges, &range, 1);
 	return err;
 }
@@ -151,4 +167,15 @@ const struct kallsyms_entry *kallsyms_find(const struct kallsyms *syms, uint64_t
 	const struct range *range = ranges_find(&syms->ranges, addr);
 
 	return range ? vec_at(&syms->entries, range->id) : NULL;
+}
+
+uint64_t kallsyms_addr(const struct kallsyms *syms, const char *name)
+{
+	for (uint32_t i = 0; i < syms->entries.len; i++) {
+		const struct kallsyms_entry *entry = vec_at(&syms->entries, i);
+
+		if (!strcmp(kallsyms_text(syms, entry->name_off), name))
+			return entry->start_addr;
+	}
+	return 0;
 }

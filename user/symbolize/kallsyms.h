@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * The kernel's functions, from /proc/kallsyms: lines of "ADDR TYPE NAME" with "\t[MODULE]" behind
- * for a module's. A function ends where the next symbol starts, 64 KiB on at most.
+ * for a module's. A function ends where the next one starts, 64 KiB on at most.
  */
 #ifndef SYMBOLIZE_KALLSYMS_H
 #define SYMBOLIZE_KALLSYMS_H
@@ -36,6 +36,9 @@ int kallsyms_read(struct kallsyms *syms, struct err *err);
 
 /* Returns the function that covers @addr, or NULL. Its name is kallsyms_text(syms, name_off). */
 const struct kallsyms_entry *kallsyms_find(const struct kallsyms *syms, uint64_t addr);
+
+/* Returns the address of the first function, or mark between functions, @name; 0: there is none. */
+uint64_t kallsyms_addr(const struct kallsyms *syms, const char *name);
 
 static inline const char *kallsyms_text(const struct kallsyms *syms, uint32_t off)
 {
