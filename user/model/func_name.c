@@ -2,7 +2,6 @@
 #include "model/func_name.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <string.h>
 
 struct out {
@@ -223,4 +222,18 @@ const char *func_name_base(const char *plain)
 		if (starts_with(plain, marks[i]))
 			plain += strlen(marks[i]);
 	return plain + strspn(plain, "_");
+}
+
+bool func_name_pattern_matches(const char *pattern, const char *text)
+{
+	while (*pattern && *pattern == *text) {
+		pattern++;
+		text++;
+	}
+	return *pattern == '*' || (!*pattern && !*text);
+}
+
+bool func_name_matches(const char *pattern, const char *plain, const char *base)
+{
+	return func_name_pattern_matches(pattern, *pattern == '_' ? plain : base);
 }

@@ -20,9 +20,7 @@ struct func_rule {
 	enum wait_kind kind;
 };
 
-/* Functions that wait, WAIT_NONE where they only pass on what their caller waits for. Patterns
- * without a path are matched without the underscores that libc puts before its internal names,
- * unless the pattern has them. */
+/* Functions that wait, WAIT_NONE where they only pass on what their caller waits for. */
 static const struct func_rule wait_rules[] = {
 	{ "futex_lock_pi*", WAIT_MUTEX },
 	{ "futex_clocklock*", WAIT_MUTEX },
@@ -208,26 +206,11 @@ static const char *const runtime_patterns[] = {
 	"runtime.*", "runtime/*", "internal/runtime/*", "internal/poll.*", "syscall.*"
 };
 
-static bool pattern_matches(const char *pattern, const char *name)
-{
-	while (*pattern && *pattern == *name) {
-		pattern++;
-		name++;
-	}
-	return *pattern == '*' || (!*pattern && !*name);
-}
-
-/* Whether @pattern names the function with the plain name @plain, whose base is @base. */
-static bool func_matches(const char *pattern, const char *plain, const char *base)
-{
-	return pattern_matches(pattern, *pattern == '_' ? plain : base);
-}
-
 /* Returns the first rule that fits, or NULL: an exception stands before its general rule. */
 static const struct func_rule *find_wait_rule(const char *plain, const char *base)
 {
 	for (size_t i = 0; i < ARRAY_LEN(wait_rules); i++) {
-		if (func_matches(wait_rules[i].pattern, plain, base))
+		if (func_name_matches(wait_rules[i].pattern, plain, base))
 			return &wait_rules[i];
 	}
 	return NULL;
@@ -248,7 +231,7 @@ static enum wait_kind atomic_wait_kind(const char *func, const char *plain)
 static bool is_runtime_plain(const char *plain, const char *base)
 {
 	for (size_t i = 0; i < ARRAY_LEN(runtime_patterns); i++)
-		if (func_matches(runtime_patterns[i], plain, base))
+		if (func_name_matches(runtime_patterns[i], plain, base))
 			return true;
 	return false;
 }
@@ -308,7 +291,7 @@ static bool is_runtime_module(const char *module)
 	const char *slash = strrchr(module, '/');
 
 	for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
-		if (pattern_matches(patterns[i], slash ? slash + 1 : module))
+		if (func_name_pattern_matches(patterns[i], slash ? slash + 1 : module))
 			return true;
 	return false;
 }

@@ -93,6 +93,14 @@ struct frame_form {
 int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, const char *why_none,
 	       const struct frame_form *form);
 
+/* Prints frames @first to before @end of the user stack that is loaded, and what is wrong with it.
+ * Returns 0 or -ENOMEM. */
+int put_frames(struct report *report, uint32_t first, uint32_t end, const struct frame_form *form);
+
+/* Prints the line with the place of @ref, when any is known. Returns 0 or -ENOMEM. */
+int put_frame_place(struct report *report, const struct frame_ref *ref,
+		    const struct frame_form *form);
+
 /* Returns why a thread of a snapshot has no user stack. */
 static inline const char *why_no_stack(bool raced)
 {

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/birth_funcs.h"
 #include "report/words.h"
 
+#define ENTRY_DEPTH_MAX 8     /* frames of libc within the function that creates a thread */
 #define FRAMES_MAX (1u << 16) /* of one stack, inlined ones included */
 
 enum { RUNTIME_UNASKED, RUNTIME_NO, RUNTIME_YES };
@@ -139,6 +141,40 @@ int frames_load(struct frames *frames, const struct model *model, uint32_t stack
 		err = 0;
 	}
 	frames_find_user(frames, model);
+	return err;
+}
+
+/* Moves the start of the user's own frames behind what leads into the creation of a thread. */
+static void frames_find_creator(struct frames *frames, const struct model *model)
+{
+	uint32_t first = 0;
+
+	for (uint32_t i = 0; i < frames->user_end && i < ENTRY_DEPTH_MAX && !first; i++) {
+		const struct model_frame *frame = frames_at(frames, i)->frame;
+
+		if (frame && birth_is_entry(model_str(model, frame->func)))
+			first = i + 1;
+	}
+	for (; first < frames->user_end; first++) {
+		const struct model_frame *frame = frames_at(frames, first)->frame;
+
+		if (!frame ||
+		    !birth_is_plumbing(model_str(model, frame->func),
+				       frame->module ? model_str(model, frame->module) : NULL))
+			break;
+	}
+	frames->all_runtime = first == frames->user_end;
+	frames->user_first = frames->all_runtime ? 0 : first;
+	if (frames->all_runtime)
+		frames->user_end = frames->refs.len;
+}
+
+int frames_load_creator(struct frames *frames, const struct model *model, uint32_t stack)
+{
+	int err = frames_load(frames, model, stack);
+
+	if (!err)
+		frames_find_creator(frames, model);
 	return err;
 }
 

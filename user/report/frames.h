@@ -8,7 +8,8 @@
  *   refs[user_end .. len)         plumbing that started the thread
  *
  * When all of it is plumbing, all of it counts as the user's own. Of a stack whose outer frames
- * are missing none are taken for the start of the thread.
+ * are missing none are taken for the start of the thread. Of the stack of a creator, the plumbing
+ * is what leads into the creation.
  */
 #ifndef REPORT_FRAMES_H
 #define REPORT_FRAMES_H
@@ -44,9 +45,18 @@ void frames_release(struct frames *frames);
  * Returns 0 or -ENOMEM. */
 int frames_load(struct frames *frames, const struct model *model, uint32_t stack);
 
+/* As frames_load, of a stack in which a thread or process was created. */
+int frames_load_creator(struct frames *frames, const struct model *model, uint32_t stack);
+
 static inline const struct frame_ref *frames_at(const struct frames *frames, uint32_t idx)
 {
 	return vec_at(&frames->refs, idx);
+}
+
+/* Returns the innermost of the user's own frames, or NULL when there are none. */
+static inline const struct frame_ref *frames_own(const struct frames *frames)
+{
+	return frames->all_runtime ? NULL : frames_at(frames, frames->user_first);
 }
 
 /* Whether the outermost frame is the thread's first. */

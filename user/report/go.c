@@ -5,6 +5,8 @@
  *	goroutine 314 [cond wait, 2 minutes]:
  *	wait_for_cancel(...)
  *		/src/demo/steps.c:124 +0x48
+ *	created by start_threads in goroutine 309
+ *		/src/demo/steps.c:123 +0x7f
  *
  * Those tools give up, some on the whole dump, at what Go never prints. Hence, and only here: a
  * source file ends in .c, .go or .s (".c" is appended to others) and has neither ':' nor ' ', an
@@ -53,7 +55,7 @@ static void flatten_parens(char *name)
 		*open = '[';
 }
 
-/* Prints @name as a function's name, with look-alikes for '/' and '%'. */
+/* Prints @name as a function's, with look-alikes for '/' and '%'. */
 static void put_function(FILE *out, char *name)
 {
 	static const char created_by[] = "created by ";
@@ -69,7 +71,6 @@ static void put_function(FILE *out, char *name)
 		else if (*at != ' ' || at == name || at[-1] != ',')
 			fputc(*at, out);
 	}
-	fputs("(...)\n", out);
 }
 
 static bool is_go_source(const char *path)
@@ -117,6 +118,7 @@ static int put_frame(struct report *report, const struct frame_ref *ref)
 	if (report->line.failed)
 		return -ENOMEM;
 	put_function(report->out, report->line.data);
+	fputs("(...)\n", report->out);
 	return put_place(report, ref->frame);
 }
 
@@ -127,6 +129,29 @@ static int put_stack(struct report *report, uint32_t stack)
 	for (uint32_t i = 0; i < report->frames.refs.len && !err; i++)
 		err = put_frame(report, frames_at(&report->frames, i));
 	return err;
+}
+
+/* Prints the one frame of its creator that Go has a place for, when it is known. */
+static int put_creator(struct report *report, const struct model_thread *thread)
+{
+	const struct model_birth *birth = model_birth_of(report->model, thread);
+	const struct frame_ref *own;
+	int err;
+
+	if (!birth)
+		return 0;
+	err = frames_load_creator(&report->frames, report->model, birth->stack);
+	own = err ? NULL : frames_own(&report->frames);
+	if (!own)
+		return err;
+	buf_clear(&report->line);
+	frame_put_bare_name(&report->line, report->model, own, false);
+	if (report->line.failed)
+		return -ENOMEM;
+	fputs("created by ", report->out);
+	put_function(report->out, report->line.data);
+	fprintf(report->out, " in goroutine %u\n", birth->creator_tid);
+	return put_place(report, own->frame);
 }
 
 static int put_goroutine(struct report *report, const struct model_thread *thread)
@@ -160,7 +185,7 @@ static int put_goroutine(struct report *report, const struct model_thread *threa
 		fputs(unavailable, report->out);
 	else if (report->frames.quality != STACK_COMPLETE)
 		fputs(elided, report->out);
-	return err;
+	return err ? err : put_creator(report, thread);
 }
 
 int report_go(struct report *report)

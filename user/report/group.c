@@ -14,12 +14,16 @@ struct group_pick {
 int groups_init(struct groups *groups, const struct model *model,
 		const struct report_options *options, enum shape_of of)
 {
+	int err, creators_err;
+
 	*groups = (struct groups){ .model = model, .options = options };
 	vec_init(&groups->groups, sizeof(struct group), MODEL_THREAD_MAX);
 	vec_init(&groups->members, sizeof(uint32_t), MODEL_THREAD_MAX);
 	vec_init(&groups->picks, sizeof(struct group_pick), MODEL_THREAD_MAX);
 	table_init(&groups->by_hash, MODEL_THREAD_MAX);
-	return shapes_init(&groups->shapes, model, of);
+	err = shapes_init(&groups->shapes, model, of);
+	creators_err = creators_init(&groups->creators, model, of == SHAPE_OF_ALL);
+	return err ? err : creators_err;
 }
 
 void groups_release(struct groups *groups)
@@ -29,12 +33,14 @@ void groups_release(struct groups *groups)
 	vec_release(&groups->picks);
 	table_release(&groups->by_hash);
 	shapes_release(&groups->shapes);
+	creators_release(&groups->creators);
 }
 
 static bool group_equals(const struct group *a, const struct group *b)
 {
 	return a->stack == b->stack && a->kstack == b->kstack && a->syscall == b->syscall &&
-	       a->wait == b->wait && a->state == b->state && a->raced == b->raced;
+	       a->wait == b->wait && a->state == b->state && a->raced == b->raced &&
+	       creator_equals(&a->creator, &b->creator);
 }
 
 /* Writes to @ret_idx the group with the key of @wanted, which is added when it is new. */
@@ -46,6 +52,7 @@ static int groups_intern(struct groups *groups, const struct group *wanted, uint
 								   wanted->raced));
 	int err;
 
+	hash = hash_mix(hash, creator_hash(&wanted->creator));
 	for (; table_find(&groups->by_hash, hash, ret_idx); hash++)
 		if (group_equals(groups_at(groups, *ret_idx), wanted))
 			return 0;
@@ -71,6 +78,8 @@ static int groups_add(struct groups *groups, uint32_t thread_idx)
 	err = shapes_find(&groups->shapes, thread->stack, &wanted.stack);
 	if (!err && groups->options->kernel)
 		err = shapes_find(&groups->shapes, thread->kstack, &wanted.kstack);
+	if (!err)
+		err = creators_find(&groups->creators, thread, &wanted.creator);
 	if (!err)
 		err = groups_intern(groups, &wanted, &pick.group);
 	if (!err)

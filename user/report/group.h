@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * Threads of processes grouped by what a report shows of them: equal frames, equal wait, equal
- * state. Stacks that differ only in frames that are not shown are one.
+ * state, equal creator. Stacks that differ only in frames that are not shown are one.
  *
  *   groups --cnt--> members: indices of threads, by tid
  */
@@ -13,6 +13,7 @@
 
 #include "base/table.h"
 #include "base/vec.h"
+#include "report/creator.h"
 #include "report/report.h"
 #include "report/shape.h"
 
@@ -32,6 +33,7 @@ struct group {
 	uint32_t stack;	 /* one that stands for all of the group; MODEL_NONE */
 	uint32_t kstack; /* MODEL_NONE unless kernel frames are shown */
 	uint32_t syscall;
+	struct creator creator;
 	uint32_t first_tid;
 	uint32_t first_member; /* in groups.members */
 	uint32_t member_cnt;
@@ -51,6 +53,7 @@ struct groups {
 	struct vec picks; /* struct group_pick */
 	struct table by_hash;
 	struct shapes shapes;
+	struct creators creators;
 };
 
 /* Prepares to group processes of @model. Returns 0 or -ENOMEM; released in either case. */

@@ -10,7 +10,7 @@
 #include "report/json_parts.h"
 #include "report/words.h"
 
-/* Returns what stands before a thread's frames, in the order of the schema. */
+/* Returns what stands before a thread's creator and frames, in the order of the schema. */
 static json_t *json_thread_head(struct report *report, const struct model_thread *thread,
 				uint8_t quality)
 {
@@ -28,7 +28,6 @@ static json_t *json_thread_head(struct report *report, const struct model_thread
 	err |= json_object_set_new(json, "age_ns", json_u64(thread->age_ns));
 	err |= json_object_set_new(json, "runs", json_u64(thread->run_cnt));
 	err |= json_object_set_new(json, "quality", json_quality(quality, thread->raced));
-	err |= json_object_set_new(json, "created_by", json_null());
 	return json_checked(json, err);
 }
 
@@ -58,6 +57,13 @@ static int put_thread(struct json_writer *writer, const struct model_thread *thr
 		return err;
 	fputc('{', report->out);
 	err = put_json(report, json_thread_head(report, thread, stack.quality), JSON_EMBED);
+	fputc(',', report->out);
+	if (!err)
+		err = put_json_creator(writer, thread);
+	if (!err)
+		err = json_writer_stack(writer, thread->stack, &stack);
+	if (err)
+		return err;
 	fprintf(report->out, ",\"frames\":%s,", stack.frames);
 	if (!err)
 		err = put_json(report, json_thread_tail(report, thread, stack.end), JSON_EMBED);

@@ -173,6 +173,44 @@ int put_member(struct report *report, const char *before, const char *key, const
 	return put_json(report, json_clean(report, text), JSON_ENCODE_ANY);
 }
 
+/* Returns what stands before the creator's frames. */
+static json_t *json_creator_head(struct report *report, const struct model_birth *birth,
+				 uint8_t quality)
+{
+	json_t *json = json_object();
+	int err = 0;
+
+	err |= json_object_set_new(json, "tid", json_u64(birth->creator_tid));
+	err |= json_object_set_new(json, "pid", json_u64(birth->creator_tgid));
+	err |= json_object_set_new(json, "comm", json_str(report, birth->creator_comm));
+	err |= json_object_set_new(json, "quality", json_quality(quality, false));
+	return json_checked(json, err);
+}
+
+int put_json_creator(struct json_writer *writer, const struct model_thread *thread)
+{
+	struct report *report = writer->report;
+	const struct model_birth *birth = model_birth_of(report->model, thread);
+	struct json_stack stack;
+	int err;
+
+	fputs("\"created_by\":", report->out);
+	if (!birth) {
+		fputs("null", report->out);
+		return 0;
+	}
+	err = json_writer_stack(writer, birth->stack, &stack);
+	if (err)
+		return err;
+	fputc('{', report->out);
+	err = put_json(report, json_creator_head(report, birth, stack.quality), JSON_EMBED);
+	fprintf(report->out, ",\"frames\":%s,\"stack_end\":", stack.frames);
+	if (!err)
+		err = put_json(report, json_stack_end(stack.end), JSON_ENCODE_ANY);
+	fputc('}', report->out);
+	return err;
+}
+
 static void put_json_losses(const struct report *report)
 {
 	const char *separator = "";

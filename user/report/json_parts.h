@@ -45,6 +45,9 @@ json_t *json_stack_end(uint8_t end);
 /* Returns @json, or NULL in its place when building it failed. */
 json_t *json_checked(json_t *json, int err);
 
+/* Prints the member "created_by" of @thread: an object, or null. Returns 0 or -errno. */
+int put_json_creator(struct json_writer *writer, const struct model_thread *thread);
+
 /* Prints @json, which may be NULL for want of memory, and releases it. Returns 0 or -ENOMEM; what
  * fails to be written stays in ferror. */
 int put_json(struct report *report, json_t *json, size_t flags);

@@ -168,12 +168,31 @@ static bool frame_place(struct report *report, const struct frame_ref *ref, bool
 	return line->len > 0;
 }
 
+/* Ends the line that tells @ref's place, or its function when that is all there is. */
+static void put_frame_end(const struct report *report, const struct model_frame *frame)
+{
+	if (frame && frame->func && !frame->inlined)
+		fprintf(report->out, " +0x%" PRIx64, frame->func_off);
+	if (frame && frame->inlined)
+		fputs(" (inlined)", report->out);
+	fprintf(report->out, "%s\n", report->line.len ? report->style->reset : "");
+}
+
+int put_frame_place(struct report *report, const struct frame_ref *ref,
+		    const struct frame_form *form)
+{
+	if (frame_place(report, ref, form->full_paths)) {
+		fprintf(report->out, "%s\t%s%s", form->indent, report->style->place,
+			buf_text(&report->line));
+		put_frame_end(report, ref->frame);
+	}
+	return report->line.failed ? -ENOMEM : 0;
+}
+
 static int put_frame(struct report *report, const struct frame_ref *ref,
 		     const struct frame_form *form)
 {
 	const struct model_frame *frame = ref->frame;
-	bool has_off = frame && frame->func && !frame->inlined;
-	const struct report_style *style = report->style;
 	FILE *out = report->out;
 
 	buf_clear(&report->line);
@@ -186,15 +205,10 @@ static int put_frame(struct report *report, const struct frame_ref *ref,
 	fprintf(out, "%s%s%s", form->indent, buf_text(&report->line),
 		frame && frame->func ? form->call : "");
 	if (frame_place(report, ref, form->full_paths))
-		fprintf(out, "\n%s\t%s%s", form->indent, style->place, buf_text(&report->line));
-	if (report->line.failed)
-		return -ENOMEM;
-	if (has_off)
-		fprintf(out, " +0x%" PRIx64, frame->func_off);
-	if (frame && frame->inlined)
-		fputs(" (inlined)", out);
-	fprintf(out, "%s\n", report->line.len ? style->reset : "");
-	return 0;
+		fprintf(out, "\n%s\t%s%s", form->indent, report->style->place,
+			buf_text(&report->line));
+	put_frame_end(report, frame);
+	return report->line.failed ? -ENOMEM : 0;
 }
 
 /* One line: kernel stacks are long, and have no files. */
@@ -224,12 +238,35 @@ static int put_kernel_stack(struct report *report, uint32_t kstack, const struct
 	return err;
 }
 
+int put_frames(struct report *report, uint32_t first, uint32_t end, const struct frame_form *form)
+{
+	const struct frames *frames = &report->frames;
+	bool guessed = false;
+	int err = 0;
+
+	for (uint32_t i = first; i < end && !err; i++) {
+		const struct frame_ref *ref = frames_at(frames, i);
+
+		if (ref->guessed && !guessed) {
+			put_mark(report, form, "guessed from here on: no CFI", "");
+			guessed = true;
+		}
+		if (ref->frame && ref->frame->kernel)
+			err = put_kernel_frame(report, ref, form);
+		else
+			err = put_frame(report, ref, form);
+	}
+	if (frames->quality == STACK_GUESSED && !guessed)
+		put_mark(report, form, "guessed from here on: no CFI", "");
+	if (frames_truncation(frames))
+		put_mark(report, form, "truncated: ", frames_truncation(frames));
+	return err;
+}
+
 int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, const char *why_none,
 	       const struct frame_form *form)
 {
 	const struct frames *frames = &report->frames;
-	bool guessed = false;
-	uint32_t first, end;
 	int err = 0;
 
 	if (report->options->kernel && kstack != MODEL_NONE)
@@ -240,21 +277,6 @@ int put_stacks(struct report *report, uint32_t stack, uint32_t kstack, const cha
 		return err;
 	if (!frames->quality)
 		put_mark(report, form, why_none, "");
-	first = form->all ? 0 : frames->user_first;
-	end = form->all ? frames->refs.len : frames->user_end;
-	for (uint32_t i = first; i < end && !err; i++) {
-		if (frames_at(frames, i)->guessed && !guessed) {
-			put_mark(report, form, "guessed from here on: no CFI", "");
-			guessed = true;
-		}
-		if (frames_at(frames, i)->frame && frames_at(frames, i)->frame->kernel)
-			err = put_kernel_frame(report, frames_at(frames, i), form);
-		else
-			err = put_frame(report, frames_at(frames, i), form);
-	}
-	if (frames->quality == STACK_GUESSED && !guessed)
-		put_mark(report, form, "guessed from here on: no CFI", "");
-	if (frames_truncation(frames))
-		put_mark(report, form, "truncated: ", frames_truncation(frames));
-	return err;
+	return put_frames(report, form->all ? 0 : frames->user_first,
+			  form->all ? frames->refs.len : frames->user_end, form);
 }

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "report/locations.h"
 #include "report/profile.h"
@@ -18,6 +19,7 @@
 
 #define SAMPLE_MAX (4u << 20)
 #define LABEL_MAX 8
+#define NOT_ASKED (-1) /* all bytes set */
 
 /* What a profile is of: the names of its values, of which the first is a count. */
 struct kind {
@@ -39,7 +41,8 @@ static const struct kind kind_by[REPORT_BY_CNT] = {
 struct sample {
 	uint64_t cnt;
 	uint64_t total_ns;
-	int64_t wait; /* text of the profile */
+	int64_t wait;	    /* text of the profile */
+	int64_t created_by; /* likewise; 0: not known */
 	uint32_t process;
 	uint32_t comm; /* of the thread; string */
 	uint32_t tid;  /* 0: several threads */
@@ -57,22 +60,25 @@ struct pprof {
 	struct locations locations;
 	struct vec samples; /* struct sample */
 	struct table sample_by_hash;
+	int64_t *creator_by_stack; /* text, of which 0 is none; NOT_ASKED */
 };
 
 /* -- what is one sample -- */
 
 static bool sample_equals(const struct pprof *pprof, const struct sample *a, const struct sample *b)
 {
-	return a->wait == b->wait && a->process == b->process && a->comm == b->comm &&
-	       a->stack == b->stack && a->kstack == b->kstack && a->waker == b->waker &&
-	       a->waker_stack == b->waker_stack && (!pprof->by_thread || a->tid == b->tid);
+	return a->wait == b->wait && a->created_by == b->created_by && a->process == b->process &&
+	       a->comm == b->comm && a->stack == b->stack && a->kstack == b->kstack &&
+	       a->waker == b->waker && a->waker_stack == b->waker_stack &&
+	       (!pprof->by_thread || a->tid == b->tid);
 }
 
 static uint64_t sample_hash(const struct pprof *pprof, const struct sample *sample)
 {
 	uint64_t hash = hash_mix(hash_mix((uint64_t)sample->wait, sample->process), sample->comm);
 
-	hash = hash_mix(hash_mix(hash, sample->stack), sample->kstack);
+	hash = hash_mix(hash_mix(hash, (uint64_t)sample->created_by), sample->stack);
+	hash = hash_mix(hash, sample->kstack);
 	hash = hash_mix(hash_mix(hash, sample->waker), sample->waker_stack);
 	return pprof->by_thread ? hash_mix(hash, sample->tid) : hash;
 }
@@ -121,6 +127,36 @@ static int64_t put_words(struct pprof *pprof, const char *words)
 	return profile_text(&pprof->profile, buf_text(line));
 }
 
+/* Writes to @ret the text that names the function that created @thread; 0 when it is not known. */
+static int find_creator(struct pprof *pprof, const struct model_thread *thread, int64_t *ret)
+{
+	const struct model_birth *birth = model_birth_of(pprof->model, thread);
+	struct frames *frames = &pprof->report->frames;
+	struct buf *line = &pprof->report->line;
+	const struct frame_ref *own;
+	int64_t *creator;
+	int err;
+
+	*ret = 0;
+	if (!birth || birth->stack == MODEL_NONE)
+		return 0;
+	creator = &pprof->creator_by_stack[birth->stack];
+	if (*creator == NOT_ASKED) {
+		err = frames_load_creator(frames, pprof->model, birth->stack);
+		if (err)
+			return err;
+		*creator = 0;
+		own = frames_own(frames);
+		if (own) {
+			buf_clear(line);
+			frame_put_bare_name(line, pprof->model, own, false);
+			*creator = profile_text(&pprof->profile, buf_text(line));
+		}
+	}
+	*ret = *creator;
+	return 0;
+}
+
 static int add_thread(struct pprof *pprof, const struct model_thread *thread)
 {
 	const char *words = wait_words(pprof->model, thread->wait, thread->syscall, thread->state);
@@ -132,10 +168,11 @@ static int add_thread(struct pprof *pprof, const struct model_thread *thread)
 				 .stack = thread->stack,
 				 .kstack = MODEL_NONE,
 				 .waker_stack = MODEL_NONE };
+	int err = find_creator(pprof, thread, &sample.created_by);
 
 	if (pprof->report->options->kernel)
 		sample.kstack = thread->kstack;
-	return add_sample(pprof, &sample);
+	return err ? err : add_sample(pprof, &sample);
 }
 
 static int add_span(struct pprof *pprof, const struct model_span *span)
@@ -153,6 +190,7 @@ static int add_span(struct pprof *pprof, const struct model_span *span)
 				 .stack = span->stack,
 				 .kstack = MODEL_NONE,
 				 .waker_stack = MODEL_NONE };
+	int err = find_creator(pprof, thread, &sample.created_by);
 
 	if (pprof->report->options->kernel)
 		sample.kstack = span->kstack;
@@ -160,7 +198,7 @@ static int add_span(struct pprof *pprof, const struct model_span *span)
 		sample.waker = span->waker;
 		sample.waker_stack = span->waker_stack;
 	}
-	return add_sample(pprof, &sample);
+	return err ? err : add_sample(pprof, &sample);
 }
 
 static int add_all(struct pprof *pprof)
@@ -265,6 +303,7 @@ static void put_sample(struct pprof *pprof, const struct sample *sample)
 	add_label(pprof, &labels, "process", locations_text(locations, process->comm), 0);
 	add_label(pprof, &labels, "thread", locations_text(locations, sample->comm), 0);
 	add_label(pprof, &labels, "wait", sample->wait, 0);
+	add_label(pprof, &labels, "created_by", sample->created_by, 0);
 	add_label(pprof, &labels, "waker", locations_text(locations, sample->waker), 0);
 	add_label(pprof, &labels, "pid", 0, process->tgid);
 	add_label(pprof, &labels, "tid", 0, sample->tid);
@@ -373,11 +412,17 @@ int report_pprof(struct report *report)
 		.kind = model->window_ns ? &kind_by[report->options->by] : &snapshot_kind,
 		.by_thread = report->options->by_thread || report->options->verbose
 	};
+	size_t creators_bytes = ((size_t)model->stacks.len + 1) * sizeof(pprof.creator_by_stack[0]);
 	int err, end_err;
 
 	vec_init(&pprof.samples, sizeof(struct sample), SAMPLE_MAX);
 	table_init(&pprof.sample_by_hash, SAMPLE_MAX);
+	pprof.creator_by_stack = malloc(creators_bytes);
 	err = profile_begin(&pprof.profile, report->out);
+	if (!pprof.creator_by_stack)
+		err = -ENOMEM;
+	else
+		memset(pprof.creator_by_stack, 0xff, creators_bytes);
 	if (!err)
 		err = add_all(&pprof);
 	if (!err) {
@@ -390,6 +435,7 @@ int report_pprof(struct report *report)
 	}
 	locations_release(&pprof.locations);
 	end_err = profile_end(&pprof.profile);
+	free(pprof.creator_by_stack);
 	table_release(&pprof.sample_by_hash);
 	vec_release(&pprof.samples);
 	return err ? err : end_err;

@@ -166,8 +166,9 @@ static int put_json_groups(struct json_writer *writer, struct span_groups *group
 	return err;
 }
 
-static int put_json_names(struct report *report, const struct model_process *process)
+static int put_json_threads(struct json_writer *writer, const struct model_process *process)
 {
+	struct report *report = writer->report;
 	const char *separator = "\n";
 	int err = 0;
 
@@ -178,6 +179,9 @@ static int put_json_names(struct report *report, const struct model_process *pro
 
 		fprintf(report->out, "%s{\"tid\":%u", separator, thread->tid);
 		err = put_member(report, ",", "comm", model_str(report->model, thread->comm));
+		fputc(',', report->out);
+		if (!err)
+			err = put_json_creator(writer, thread);
 		fputs("}", report->out);
 		separator = ",\n";
 	}
@@ -208,7 +212,7 @@ static int put_json_process(struct json_writer *writer, struct span_groups *grou
 	if (!err)
 		err = put_json_groups(writer, groups, process_idx, *next_group, next_group);
 	if (!err)
-		err = put_json_names(report, process);
+		err = put_json_threads(writer, process);
 	fprintf(report->out, ",\"thread_count\":%u", process->thread_cnt);
 	put_json_totals(report, totals);
 	if (!err)

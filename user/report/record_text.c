@@ -150,7 +150,7 @@ static int put_group(struct report *report, struct span_groups *groups,
 				 unsampled ? "no stack: not sampled" : "no stack", &form);
 	if (!err)
 		err = span_group_members(groups, group, &members);
-	return err ? err : put_roster(report, &members, false);
+	return err ? err : put_roster(report, &members, true);
 }
 
 static void put_line(const struct report *report, const struct model_process *process)

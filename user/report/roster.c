@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "report/created_by.h"
 #include "report/words.h"
 
 #define LISTED_MAX 3 /* objects or names in one line */
@@ -169,7 +170,41 @@ static void starts_add(struct starts *starts, uint64_t start_ns)
 	starts->cnt++;
 }
 
-void put_origin(struct report *report, const struct members *members)
+/* Prints a line of those whose creation nobody saw: when they started. */
+static void put_unseen(struct report *report, const struct starts *mains,
+		       const struct starts *others)
+{
+	if (mains->cnt) {
+		fprintf(report->out, "  main thread%s, started ", mains->cnt == 1 ? "" : "s");
+		put_starts(report, mains);
+		fputc('\n', report->out);
+	}
+	if (others->cnt) {
+		fprintf(report->out, "  %screated before loiter attached, ",
+			mains->cnt ? "the others " : "");
+		put_starts(report, others);
+		put_entry(report);
+		fputc('\n', report->out);
+	}
+}
+
+/* Prints the line and the frames of who created them. */
+static int put_creation(struct report *report, const struct members *members,
+			const struct starts *mains, const struct starts *others,
+			const struct frame_form *form)
+{
+	int err;
+
+	fputs("  ", report->out);
+	if (!others->cnt)
+		fprintf(report->out, "main thread%s ", mains->cnt == 1 ? "" : "s");
+	err = put_created_in(report, members);
+	fputs(", ", report->out);
+	put_starts(report, others->cnt ? others : mains);
+	return err ? err : put_creator_frames(report, form);
+}
+
+int put_origin(struct report *report, const struct members *members, const struct frame_form *form)
 {
 	struct starts mains = { 0 }, others = { 0 };
 
@@ -179,18 +214,10 @@ void put_origin(struct report *report, const struct members *members)
 
 		starts_add(is_main ? &mains : &others, thread->start_ns);
 	}
-	if (mains.cnt) {
-		fprintf(report->out, "  main thread%s, started ", mains.cnt == 1 ? "" : "s");
-		put_starts(report, &mains);
-		fputc('\n', report->out);
-	}
-	if (others.cnt) {
-		fprintf(report->out, "  %screated before loiter attached, ",
-			mains.cnt ? "the others " : "");
-		put_starts(report, &others);
-		put_entry(report);
-		fputc('\n', report->out);
-	}
+	if (model_birth_of(report->model, member_at(members, 0)))
+		return put_creation(report, members, &mains, &others, form);
+	put_unseen(report, &mains, &others);
+	return 0;
 }
 
 static uint32_t tid_at(const void *arg, uint32_t idx)
@@ -292,15 +319,17 @@ static int put_names(const struct report *report, const struct members *members)
 	return err;
 }
 
-int put_roster(const struct report *report, const struct members *members, bool runs)
+int put_roster(struct report *report, const struct members *members, bool recorded)
 {
 	int err;
 
 	fputs("  ", report->out);
 	put_tids(report, members);
-	if (runs)
+	if (!recorded)
 		put_runs(report, members);
 	err = put_names(report, members);
+	if (!err && recorded)
+		err = put_common_creator(report, members);
 	fputc('\n', report->out);
 	return err;
 }

@@ -16,11 +16,13 @@ int put_objects(const struct report *report, const struct members *members);
  * Returns 0 or -ENOMEM. */
 int put_object_list(const struct report *report, const struct members *members);
 
-/* Prints when the threads started, and in which function: that of the frames loaded in @report. */
-void put_origin(struct report *report, const struct members *members);
+/* Prints who created the threads, when, and the creator's frames as @form has them. Of those whose
+ * creation nobody saw, when they started, and in which function: that of the frames loaded in
+ * @report. Returns 0 or -ENOMEM. */
+int put_origin(struct report *report, const struct members *members, const struct frame_form *form);
 
-/* Prints "  threads 314 to 318, 402; ran 1 to 17 times; named "worker-0" to "worker-9"", how often
- * they ran only when asked. Returns 0 or -ENOMEM. */
-int put_roster(const struct report *report, const struct members *members, bool runs);
+/* Prints "  threads 314 to 318, 402; ran 1 to 17 times; named "worker-0" to "worker-9"": how often
+ * they ran of a snapshot, of a recording who created them. Returns 0 or -ENOMEM. */
+int put_roster(struct report *report, const struct members *members, bool recorded);
 
 #endif

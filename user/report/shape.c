@@ -36,7 +36,14 @@ static uint32_t shown_first(const struct shapes *shapes, const struct frames *fr
 
 static uint32_t shown_end(const struct shapes *shapes, const struct frames *frames)
 {
-	return shapes->of == SHAPE_OF_USER ? frames->user_end : frames->refs.len;
+	return shapes->of == SHAPE_OF_USER || shapes->of == SHAPE_OF_CREATOR ? frames->user_end
+									     : frames->refs.len;
+}
+
+static int shapes_load(const struct shapes *shapes, struct frames *frames, uint32_t stack)
+{
+	return shapes->of == SHAPE_OF_CREATOR ? frames_load_creator(frames, shapes->model, stack)
+					      : frames_load(frames, shapes->model, stack);
 }
 
 static bool shape_equals(const struct shapes *shapes, const struct frames *a,
@@ -75,12 +82,12 @@ int shapes_find(struct shapes *shapes, uint32_t stack, uint32_t *ret_shape)
 		*ret_shape = shapes->by_stack[stack];
 		return 0;
 	}
-	err = frames_load(&shapes->frames, shapes->model, stack);
+	err = shapes_load(shapes, &shapes->frames, stack);
 	if (err)
 		return err;
 	hash = shape_hash(shapes, &shapes->frames);
 	for (; table_find(&shapes->by_hash, hash, &shape); hash++) {
-		err = frames_load(&shapes->other, shapes->model, shape);
+		err = shapes_load(shapes, &shapes->other, shape);
 		if (err)
 			return err;
 		if (shape_equals(shapes, &shapes->frames, &shapes->other)) {

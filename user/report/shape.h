@@ -17,6 +17,7 @@ enum shape_of {
 	SHAPE_OF_ALL,		/* every frame */
 	SHAPE_OF_USER,		/* the user's own */
 	SHAPE_OF_USER_AND_ROOT, /* and those that started the thread */
+	SHAPE_OF_CREATOR,	/* the user's own, of a thread that creates another */
 };
 
 struct shapes {

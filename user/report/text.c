@@ -2,14 +2,18 @@
 /*
  * The default report: threads grouped by what is shown of them, to be pasted into an incident.
  *
- *	20 threads [cond wait, 2m13s to 2h57m] on futex 0x55d1c0de4010 (cancel_cond+0x28)
+ *	20 threads [cond wait, 2m13s to 2h57m] created by start_threads at steps.c:123
  *		wait_for_cancel
  *			demo/steps.c:124 +0x48
- *	  created before loiter attached, 13:33:10 to 16:28:34; entry worker
+ *	  created by start_threads in threads 309, 397, 13:33:10 to 16:28:34
+ *			demo/steps.c:123 +0x7f
+ *		handle_hello
+ *			demo/server.c:79 +0xf7
  *	  threads 314 to 318, 402 to 406; ran 2 times each
  */
 #include "report/formats.h"
 
+#include "report/created_by.h"
 #include "report/group.h"
 #include "report/kin.h"
 #include "report/roster.h"
@@ -30,6 +34,10 @@ static int put_group_line(struct report *report, const struct group *group,
 			duration_range_words(group->age_min_ns, group->age_max_ns).text);
 	fprintf(out, "]%s", style->reset);
 	err = put_objects(report, members);
+	if (!err && group->creator.known) {
+		fputc(' ', out);
+		err = put_created_at(report, member_at(members, 0));
+	}
 	fputc('\n', out);
 	return err;
 }
@@ -48,10 +56,9 @@ static int put_group(struct report *report, const struct groups *groups, const s
 				 &form);
 	if (!err)
 		err = put_object_list(report, &members);
-	if (err)
-		return err;
-	put_origin(report, &members);
-	return put_roster(report, &members, true);
+	if (!err)
+		err = put_origin(report, &members, &form);
+	return err ? err : put_roster(report, &members, false);
 }
 
 static int put_section(struct report *report, struct groups *groups, const uint32_t *processes,

@@ -5,12 +5,14 @@
  *	thread 314 "worker-3" [cond wait, 2m13s] on futex 0x55d1c0de4010 (cancel_cond+0x28):
  *	wait_for_cancel(...)
  *		/src/demo/steps.c:124 +0x48
- *	created before loiter attached, 13:33:10; ran 2 times
+ *	created by start_threads in thread 309 "MHD-connection", 13:33:10; ran 2 times
+ *		/src/demo/steps.c:123 +0x7f
  */
 #include "report/formats.h"
 
 #include <inttypes.h>
 
+#include "report/created_by.h"
 #include "report/words.h"
 
 static void put_thread_line(struct report *report, const struct model_thread *thread)
@@ -35,24 +37,48 @@ static void put_thread_line(struct report *report, const struct model_thread *th
 	fputs(":\n", out);
 }
 
-static int put_thread(struct report *report, const struct model_thread *thread)
+/* Prints all of its last line that stands before the time at which it started. */
+static int put_origin(struct report *report, const struct members *self)
 {
+	const struct model_thread *thread = member_at(self, 0);
+	bool is_main = thread->tid == model_process(report->model, thread->process)->tgid;
+	int err;
+
+	if (!model_birth_of(report->model, thread)) {
+		fputs(is_main ? "main thread, started " : "created before loiter attached, ",
+		      report->out);
+		return 0;
+	}
+	fputs(is_main ? "main thread " : "", report->out);
+	err = put_created_in(report, self);
+	fputs(", ", report->out);
+	return err;
+}
+
+static int put_thread(struct report *report, uint32_t thread_idx)
+{
+	const struct model_thread *thread = model_thread(report->model, thread_idx);
 	static const struct frame_form form = {
 		.indent = "", .call = "(...)", .all = true, .full_paths = true
 	};
-	bool is_main = thread->tid == model_process(report->model, thread->process)->tgid;
+	const struct members self = { .model = report->model, .threads = &thread_idx, .cnt = 1 };
 	int err;
 
 	put_thread_line(report, thread);
 	err = put_stacks(report, thread->stack, thread->kstack, why_no_stack(thread->raced), &form);
-	fprintf(report->out, "%s %s; ran ",
-		is_main ? "main thread, started" : "created before loiter attached,",
-		clock_words(report->model, thread->start_ns).text);
+	if (!err)
+		err = put_origin(report, &self);
+	if (err)
+		return err;
+	fprintf(report->out, "%s; ran ", clock_words(report->model, thread->start_ns).text);
 	if (thread->run_cnt == 1)
-		fputs("once\n", report->out);
+		fputs("once", report->out);
 	else
-		fprintf(report->out, "%" PRIu64 " times\n", thread->run_cnt);
-	return err;
+		fprintf(report->out, "%" PRIu64 " times", thread->run_cnt);
+	if (model_birth_of(report->model, thread))
+		return put_creator_frames(report, &form);
+	fputc('\n', report->out);
+	return 0;
 }
 
 static int put_process(struct report *report, uint32_t process_idx,
@@ -63,13 +89,12 @@ static int put_process(struct report *report, uint32_t process_idx,
 
 	put_heading(report, &process_idx, 1, counts);
 	for (uint32_t i = 0; i < process->thread_cnt && !err; i++) {
-		const struct model_thread *thread =
-			model_thread(report->model, process->first_thread + i);
+		uint32_t thread_idx = process->first_thread + i;
 
-		if (!filter_shows(report->options, thread))
+		if (!filter_shows(report->options, model_thread(report->model, thread_idx)))
 			continue;
 		fputc('\n', report->out);
-		err = put_thread(report, thread);
+		err = put_thread(report, thread_idx);
 	}
 	return err;
 }
