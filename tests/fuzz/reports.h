@@ -40,7 +40,7 @@ static inline void fuzz_model_init(struct model *model)
 	model->processes.max = 256;
 	model->threads.max = model->stacks.max = model->locs.max = model->frames.max = 4096;
 	model->stack_locs.max = 16384;
-	model->spans.max = model->mappings.max = 4096;
+	model->spans.max = model->mappings.max = model->births.max = 4096;
 }
 
 static inline uint64_t fuzz_stack_frames(const struct model *model, uint32_t idx)
@@ -61,6 +61,9 @@ static inline bool fuzz_is_printable(const struct model *model)
 	for (uint32_t i = 0; i < model->threads.len && cnt <= FUZZ_FRAME_MAX; i++)
 		cnt += fuzz_stack_frames(model, model_thread(model, i)->stack) +
 		       fuzz_stack_frames(model, model_thread(model, i)->kstack);
+	for (uint32_t i = 0; i < model->births.len && cnt <= FUZZ_FRAME_MAX; i++)
+		cnt += fuzz_stack_frames(model,
+					 ((struct model_birth *)vec_at(&model->births, i))->stack);
 	for (uint32_t i = 0; i < model->spans.len && cnt <= FUZZ_FRAME_MAX; i++)
 		cnt += fuzz_stack_frames(model, model_span(model, i)->stack) +
 		       fuzz_stack_frames(model, model_span(model, i)->kstack) +

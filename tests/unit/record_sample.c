@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "birth_sample.h"
 #include "unit.h"
 
 #define LIBC "/usr/lib/x86_64-linux-gnu/libc.so.6"
@@ -308,12 +309,32 @@ static void add_kernels(struct model *model)
 	add_kernel(model, SPAN_ON_CPU, "pthread_cond_signal@@GLIBC_2.3.2", 0x50, wake);
 }
 
+/* Of threads in one group all are created alike, or some, or in one thread without a stack. */
+static void add_births(struct model *model)
+{
+	struct sample_creator start = { SAMPLE_SERVER_TGID, 73899, "MHD-connection",
+					sample_start_threads(model, 0) };
+	const struct sample_creator server = { SAMPLE_SERVER_TGID, SAMPLE_SERVER_TGID, "server",
+					       MODEL_NONE };
+	const struct sample_creator shell = { 80, 80, "\x1b[2J;sh", MODEL_NONE };
+
+	for (uint32_t i = 0; i < 5; i++) {
+		start.tid = 73898 + i % 2;
+		sample_birth(model, 73901 + i, &start);
+	}
+	sample_birth(model, 73826, &server);
+	sample_birth(model, 73910, &server);
+	sample_birth(model, 73911, &server);
+	sample_birth(model, 90, &shell);
+}
+
 void record_sample_fill(struct model *model)
 {
 	sample_init(model);
 	model->window_ns = WINDOW_NS;
 	add_server(model);
 	add_odd(model);
+	add_births(model);
 	add_kernels(model);
 	model->losses[LOSS_STACKS_NO_CFI] = 1;
 	if (model_sort(model))

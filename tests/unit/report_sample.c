@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "birth_sample.h"
 #include "pprof_text.h"
 #include "unit.h"
 
@@ -506,6 +507,7 @@ void sample_fill(struct model *model)
 	sample_init(model);
 	add_odd(model);
 	add_server(model);
+	sample_births(model, 1, 0);
 	model->losses[LOSS_THREADS_RACED] = 1;
 	model->losses[LOSS_STACKS_UNREADABLE] = 1;
 	model->losses[LOSS_STACKS_GUESSED] = 2;

@@ -13,12 +13,12 @@
 /* -- go: a parser as strict as the strictest of the tools, with their expressions put together --
  */
 
-enum go_state { GO_HEADER, GO_FUNC, GO_FILE, GO_NEXT, GO_END };
+enum go_state { GO_HEADER, GO_FUNC, GO_FILE, GO_NEXT, GO_LAST, GO_CREATOR, GO_END };
 
 struct go_parser {
-	regex_t header, file;
+	regex_t header, file, creator;
 	enum go_state state;
-	uint32_t goroutine_cnt, frame_cnt, elided_cnt, unavailable_cnt;
+	uint32_t goroutine_cnt, frame_cnt, elided_cnt, unavailable_cnt, creator_cnt;
 };
 
 /* A function's line ends in its parameters; parentheses are paired and do not nest, and what
@@ -55,7 +55,7 @@ static void go_parse_line(struct go_parser *parser, const char *line)
 	} else if (was == GO_FUNC &&
 		   !strcmp(line, "\tgoroutine running on other thread; stack unavailable")) {
 		parser->unavailable_cnt++;
-		parser->state = GO_END;
+		parser->state = GO_LAST;
 	} else if ((was == GO_FUNC || was == GO_NEXT) && go_is_func(line)) {
 		parser->state = GO_FILE;
 	} else if (was == GO_FILE && go_matches(&parser->file, line)) {
@@ -63,8 +63,13 @@ static void go_parse_line(struct go_parser *parser, const char *line)
 		parser->state = GO_NEXT;
 	} else if (was == GO_NEXT && !strcmp(line, "...additional frames elided...")) {
 		parser->elided_cnt++;
+		parser->state = GO_LAST;
+	} else if ((was == GO_NEXT || was == GO_LAST) && go_matches(&parser->creator, line)) {
+		parser->creator_cnt++;
+		parser->state = GO_CREATOR;
+	} else if (was == GO_CREATOR && go_matches(&parser->file, line)) {
 		parser->state = GO_END;
-	} else if ((was == GO_NEXT || was == GO_END) && !line[0]) {
+	} else if ((was == GO_NEXT || was == GO_LAST || was == GO_END) && !line[0]) {
 		parser->state = GO_HEADER;
 	} else {
 		fail_msg("a goroutine parser would stop at: %s", line);
@@ -84,11 +89,15 @@ static void go_parse(struct go_parser *parser, char *text)
 				 "^\t([?][?]|[^: ]+\\.(c|go|s)):[0-9]+( \\+0x[0-9a-f]+)?$",
 				 REG_EXTENDED | REG_NOSUB),
 			 0);
+	assert_int_equal(regcomp(&parser->creator, "^created by [^ /%]+ in goroutine [0-9]+$",
+				 REG_EXTENDED | REG_NOSUB),
+			 0);
 	while ((line = strsep(&rest, "\n")) != NULL)
 		if (rest) /* the last line ends in a newline too */
 			go_parse_line(parser, line);
 	regfree(&parser->header);
 	regfree(&parser->file);
+	regfree(&parser->creator);
 }
 
 static void test_go_parses(void **state)
@@ -105,6 +114,7 @@ static void test_go_parses(void **state)
 	assert_int_equal(parser.goroutine_cnt, SAMPLE_SERVER_THREADS + SAMPLE_ODD_THREADS);
 	assert_int_equal(parser.unavailable_cnt, 4);
 	assert_int_equal(parser.elided_cnt, 4);
+	assert_int_equal(parser.creator_cnt, 22);
 	assert_true(parser.frame_cnt > 200);
 	free(text);
 	options.kernel = true;

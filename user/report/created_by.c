@@ -7,13 +7,7 @@
 #include "report/creator.h"
 #include "report/words.h"
 
-/* Loads the stack of who created @thread. Writes its birth to @ret_birth. */
-static int load_creator(struct report *report, const struct model_thread *thread,
-			const struct model_birth **ret_birth)
-{
-	*ret_birth = model_birth_of(report->model, thread);
-	return frames_load_creator(&report->frames, report->model, (*ret_birth)->stack);
-}
+static const char unseen[] = "created before loiter attached";
 
 static int put_function(struct report *report, const struct frame_ref *ref)
 {
@@ -44,10 +38,15 @@ static void put_who(const struct report *report, const struct model_thread *thre
 
 int put_created_at(struct report *report, const struct model_thread *thread)
 {
-	const struct model_birth *birth;
+	const struct model_birth *birth = model_birth_of(report->model, thread);
 	const struct frame_ref *own;
-	int err = load_creator(report, thread, &birth);
+	int err;
 
+	if (!birth) {
+		fputs(unseen, report->out);
+		return 0;
+	}
+	err = frames_load_creator(&report->frames, report->model, birth->stack);
 	if (err)
 		return err;
 	fputs("created by ", report->out);
@@ -75,10 +74,9 @@ struct told {
 	bool has_own;
 };
 
-static int told_load(struct report *report, const struct model_thread *thread, struct told *ret)
+static int told_load(struct report *report, const struct model_birth *birth, struct told *ret)
 {
-	const struct model_birth *birth;
-	int err = load_creator(report, thread, &birth);
+	int err = frames_load_creator(&report->frames, report->model, birth->stack);
 	const struct frame_ref *own = err ? NULL : frames_own(&report->frames);
 
 	*ret = (struct told){ .tid = birth->creator_tid, .has_own = own != NULL };
@@ -103,17 +101,17 @@ static int is_common(struct report *report, const struct members *members, bool 
 
 	*ret = last != NULL;
 	if (last)
-		err = told_load(report, member_at(members, 0), &first);
+		err = told_load(report, last, &first);
 	for (uint32_t i = 1; i < members->cnt && *ret && !err; i++) {
-		const struct model_thread *thread = member_at(members, i);
-		const struct model_birth *birth = model_birth_of(report->model, thread);
+		const struct model_birth *birth =
+			model_birth_of(report->model, member_at(members, i));
 
 		*ret = birth != NULL;
 		if (!birth ||
 		    (birth->stack == last->stack && birth->creator_tid == last->creator_tid))
 			continue;
 		last = birth;
-		err = told_load(report, thread, &other);
+		err = told_load(report, birth, &other);
 		*ret = told_equals(&first, &other);
 	}
 	return err;
@@ -189,10 +187,15 @@ static int put_in(struct report *report, const struct members *members)
 int put_created_in(struct report *report, const struct members *members)
 {
 	const struct model_thread *first = member_at(members, 0);
-	const struct model_birth *birth;
+	const struct model_birth *birth = model_birth_of(report->model, first);
 	const struct frame_ref *own;
-	int err = load_creator(report, first, &birth);
+	int err;
 
+	if (!birth) {
+		fputs(unseen, report->out);
+		return 0;
+	}
+	err = frames_load_creator(&report->frames, report->model, birth->stack);
 	if (err)
 		return err;
 	fputs("created by ", report->out);

@@ -13,15 +13,17 @@
 #include "report/formats.h"
 #include "report/group.h"
 
-/* Prints "created by start_threads at steps.c:123", of @thread, which has a birth. Returns 0 or
- * -ENOMEM. */
+/* Prints "created by start_threads at steps.c:123", or "created before loiter attached". Returns 0
+ * or -ENOMEM. */
 int put_created_at(struct report *report, const struct model_thread *thread);
 
-/* Prints the same behind "; " when it holds for all of @members. Returns 0 or -ENOMEM. */
+/* Prints the same behind "; " when it holds for all of @members and their creation was seen.
+ * Returns 0 or -ENOMEM. */
 int put_common_creator(struct report *report, const struct members *members);
 
 /* Prints "created by start_threads in thread 301 "MHD-connection"", of threads that were created
- * alike, and leaves the stack of the first one's creator loaded. Returns 0 or -ENOMEM. */
+ * alike, and leaves the stack of the first one's creator loaded; of such as nobody saw created, as
+ * above. Returns 0 or -ENOMEM. */
 int put_created_in(struct report *report, const struct members *members);
 
 /* Ends the line of put_created_in and prints the frames that are loaded: from the function in that

@@ -10,8 +10,8 @@
  *
  * Those tools give up, some on the whole dump, at what Go never prints. Hence, and only here: a
  * source file ends in .c, .go or .s (".c" is appended to others) and has neither ':' nor ' ', an
- * unknown one is "??"; a function's parentheses do not nest, it has no '/' and no '%'; a stack
- * that is not complete ends with Go's own line for that.
+ * unknown one is "??"; a function's parentheses do not nest, it has no '/' and no '%', and a
+ * creator no ' '; a stack that is not complete ends with Go's own line for that.
  */
 #include "report/formats.h"
 
@@ -55,8 +55,8 @@ static void flatten_parens(char *name)
 		*open = '[';
 }
 
-/* Prints @name as a function's, with look-alikes for '/' and '%'. */
-static void put_function(FILE *out, char *name)
+/* Prints @name as a function's, with look-alikes for '/' and '%', and @blank for ' '. */
+static void put_function(FILE *out, char *name, char blank)
 {
 	static const char created_by[] = "created by ";
 
@@ -69,7 +69,7 @@ static void put_function(FILE *out, char *name)
 		else if (*at == '%')
 			fputs("\xef\xbc\x85", out);
 		else if (*at != ' ' || at == name || at[-1] != ',')
-			fputc(*at, out);
+			fputc(*at == ' ' ? blank : *at, out);
 	}
 }
 
@@ -117,7 +117,7 @@ static int put_frame(struct report *report, const struct frame_ref *ref)
 	frame_put_bare_name(&report->line, report->model, ref, false);
 	if (report->line.failed)
 		return -ENOMEM;
-	put_function(report->out, report->line.data);
+	put_function(report->out, report->line.data, ' ');
 	fputs("(...)\n", report->out);
 	return put_place(report, ref->frame);
 }
@@ -149,7 +149,7 @@ static int put_creator(struct report *report, const struct model_thread *thread)
 	if (report->line.failed)
 		return -ENOMEM;
 	fputs("created by ", report->out);
-	put_function(report->out, report->line.data);
+	put_function(report->out, report->line.data, '_');
 	fprintf(report->out, " in goroutine %u\n", birth->creator_tid);
 	return put_place(report, own->frame);
 }

@@ -19,6 +19,15 @@
 #include "report/roster.h"
 #include "report/words.h"
 
+/* Whether put_objects says anything of @members. */
+static bool has_objects(const struct members *members)
+{
+	for (uint32_t i = 0; i < members->cnt; i++)
+		if (member_at(members, i)->object || member_at(members, i)->has_timeout)
+			return true;
+	return false;
+}
+
 static int put_group_line(struct report *report, const struct group *group,
 			  const struct members *members)
 {
@@ -35,7 +44,7 @@ static int put_group_line(struct report *report, const struct group *group,
 	fprintf(out, "]%s", style->reset);
 	err = put_objects(report, members);
 	if (!err && group->creator.known) {
-		fputc(' ', out);
+		fputs(has_objects(members) ? ", " : " ", out);
 		err = put_created_at(report, member_at(members, 0));
 	}
 	fputc('\n', out);

@@ -44,9 +44,8 @@ static int put_origin(struct report *report, const struct members *self)
 	bool is_main = thread->tid == model_process(report->model, thread->process)->tgid;
 	int err;
 
-	if (!model_birth_of(report->model, thread)) {
-		fputs(is_main ? "main thread, started " : "created before loiter attached, ",
-		      report->out);
+	if (is_main && !model_birth_of(report->model, thread)) {
+		fputs("main thread, started ", report->out);
 		return 0;
 	}
 	fputs(is_main ? "main thread " : "", report->out);
