@@ -14,7 +14,6 @@
 #include "bpf/rule.h"
 #include "bpf/task.h"
 
-#define RULE_TABLE_BITS 17
 #define RULE_PROBES 8
 #define RULE_KEY_EXACT (1ULL << 47)
 #define MISS_RESEND_NS 10000000ULL
@@ -30,7 +29,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1 << RULE_TABLE_BITS);
+	__uint(max_entries, 1 << WIRE_RULE_TABLE_BITS);
 	__type(key, __u32);
 	__type(value, struct wire_rule);
 } rules SEC(".maps");
@@ -109,11 +108,11 @@ static __always_inline __u64 walk_mix(__u64 hash, __u64 x)
 
 static __always_inline __u64 find_rule(__u64 key)
 {
-	__u32 at = (__u32)walk_mix(0, key);
+	__u32 at = wire_rule_slot(key);
 
 #pragma unroll
 	for (__u32 i = 0; i < RULE_PROBES; i++) {
-		__u32 idx = (at + i) & ((1 << RULE_TABLE_BITS) - 1);
+		__u32 idx = (at + i) & ((1 << WIRE_RULE_TABLE_BITS) - 1);
 		struct wire_rule *slot = bpf_map_lookup_elem(&rules, &idx);
 
 		if (slot && slot->key == key)
@@ -183,6 +182,9 @@ static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 walker)
 	flags = (rule >> 8) & 0xff;
 	fp_off = (__s64)(__s16)(rule >> 16);
 	cfa_off = (__s64)(__s32)(rule >> 32);
+	/* The outermost frame of code that keeps frame pointers has none to return to. */
+	if (flags & RULE_GUESS && s->fp < s->sp)
+		return WIRE_END_NO_CFI;
 	if (kind == RULE_SP) {
 		cfa = s->sp + cfa_off;
 	} else if (kind == RULE_FP) {
@@ -392,9 +394,14 @@ __noinline int walk_stack(__u32 walker, __u32 tid)
 	}
 	s->walk_cnt++;
 	if (end == WIRE_END_MISS) {
+		__u64 id = s->id;
+
 		/* A name for this one walk: nothing else has its thread and time. */
-		s->id = walk_mix(walk_mix(bpf_ktime_get_ns(), tid), s->id);
-		return send_miss(walker, tid);
+		s->id = walk_mix(walk_mix(bpf_ktime_get_ns(), tid), id);
+		if (!send_miss(walker, tid))
+			return 0;
+		s->id = walk_mix(id, WIRE_END_MISS);
+		end = WIRE_END_UNLEARNED;
 	}
 	s->stack.end = end ? end : WIRE_END_TOO_DEEP;
 	send_stack(s);

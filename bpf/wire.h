@@ -122,7 +122,7 @@ struct wire_sample {
 	(1ULL << 63)	 /* set in a pc to look up as it is; else it is a return address */
 #define WIRE_HIST_CNT 28 /* buckets: below 1 us, then a power of two each */
 
-/* Why a walk in the kernel ended: 1 to 7 are the model's enum stack_end. */
+/* Why a walk in the kernel ended: 1 to 9 are the model's enum stack_end. */
 enum wire_end {
 	WIRE_END_ROOT = 1,
 	WIRE_END_UNREADABLE = 2,
@@ -130,7 +130,8 @@ enum wire_end {
 	WIRE_END_BAD_FRAME = 4,
 	WIRE_END_TOO_DEEP = 5,
 	WIRE_END_NO_CFI = 7,
-	WIRE_END_MISS = 16, /* a pc without a rule: user space is asked for one */
+	WIRE_END_UNLEARNED = 9, /* a pc without a rule, and user space was asked just before */
+	WIRE_END_MISS = 16,	/* a pc without a rule: user space is asked for one */
 };
 
 /* What stands for the number of an address space, which has 16 bits, in stacks of the kernel. */
@@ -269,6 +270,15 @@ struct wire_rule {
 	__u64 key;
 	__u64 rule; /* struct rule */
 };
+
+#define WIRE_RULE_TABLE_BITS 17
+
+/* Returns the slot to look for @key in first. The top bits of the product depend on every bit of
+ * the key; code of many processes lies at the same addresses. */
+static inline __u32 wire_rule_slot(__u64 key)
+{
+	return (__u32)((key * 0x9e3779b97f4a7c15ULL) >> (64 - WIRE_RULE_TABLE_BITS));
+}
 
 /* The address space of a process: .number 0 means that user space was asked and has not answered.
  */

@@ -18,7 +18,7 @@
 #include "capture/probe.h"
 #include "record.skel.h"
 
-#define RULE_TABLE_SLOTS (1u << 17)
+#define RULE_TABLE_SLOTS (1u << WIRE_RULE_TABLE_BITS)
 #define RULE_PROBES 8
 #define RULE_KEY_EXACT (1ULL << 47)
 
@@ -230,13 +230,6 @@ int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg)
 	return recorder->visit_err ? recorder->visit_err : got < 0 ? got : 0;
 }
 
-/* As walk_mix of bpf/walk.h. */
-static uint64_t walk_mix(uint64_t hash, uint64_t x)
-{
-	hash = (hash ^ x) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ (hash >> 32);
-}
-
 uint64_t recorder_epoch(const struct recorder *recorder)
 {
 	return __atomic_load_n(&recorder->skel->bss->code_epoch, __ATOMIC_ACQUIRE);
@@ -264,7 +257,7 @@ void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, b
 {
 	uint64_t key =
 		(pc & (RULE_KEY_EXACT - 1)) | (exact ? RULE_KEY_EXACT : 0) | (uint64_t)space << 48;
-	uint32_t at = (uint32_t)walk_mix(0, key);
+	uint32_t at = wire_rule_slot(key);
 	uint64_t bits;
 
 	memcpy(&bits, &rule, sizeof(bits));

@@ -26,10 +26,12 @@ struct assembly {
 	uint32_t *first_thread;	     /* by target: index in the model; MODEL_NONE: none */
 	uint32_t *next_thread;	     /* by thread: the next one of its target; MODEL_NONE: none */
 	struct peers *peers;	     /* NULL until needed; shared by all processes */
+	bool is_recording;	     /* spans are what is reported */
 	struct table kinds;	     /* hash of stack and system call -> enum wait_kind */
 };
 
-static void count_stack_losses(struct model *model, const struct model_stack *stack)
+/* Counts what is wrong with @stack, which @cnt threads or blocks have. */
+static void count_stack_losses(struct model *model, const struct model_stack *stack, uint64_t cnt)
 {
 	static const enum loss by_end[] = {
 		[STACK_END_UNREADABLE] = LOSS_STACKS_UNREADABLE,
@@ -38,12 +40,13 @@ static void count_stack_losses(struct model *model, const struct model_stack *st
 		[STACK_END_TOO_DEEP] = LOSS_STACKS_TOO_DEEP,
 		[STACK_END_COPY_SHORT] = LOSS_STACKS_COPY_SHORT,
 		[STACK_END_NO_CFI] = LOSS_STACKS_NO_CFI,
+		[STACK_END_UNLEARNED] = LOSS_SPANS_NO_STACK,
 	};
 
 	if (stack->end != STACK_END_ROOT && stack->end < sizeof(by_end) / sizeof(by_end[0]))
-		model->losses[by_end[stack->end]]++;
+		model->losses[by_end[stack->end]] += cnt;
 	if (stack->quality == STACK_GUESSED)
-		model->losses[LOSS_STACKS_GUESSED]++;
+		model->losses[LOSS_STACKS_GUESSED] += cnt;
 }
 
 static enum thread_state state_of(const struct entry *entry, bool settled)
@@ -104,8 +107,8 @@ static void add_stacks(struct assembly *assembly, const struct entry *entry,
 		thread->stack = stackset_to_model(
 			stacks, entry->stack, model, thread->process,
 			&snapshot_target(assembly->snapshot, entry->target)->maps);
-		if (thread->stack != MODEL_NONE)
-			count_stack_losses(model, model_stack(model, thread->stack));
+		if (thread->stack != MODEL_NONE && !assembly->is_recording)
+			count_stack_losses(model, model_stack(model, thread->stack), 1);
 	} else if (entry->was_walked) {
 		model->losses[LOSS_STACKS_OVER_MAX]++;
 	}
@@ -398,7 +401,7 @@ static int finish_target(struct assembly *assembly, uint32_t idx,
 	return code;
 }
 
-/* Gives each span its kind of wait. */
+/* Gives each span its kind of wait, and counts what is wrong with its stack. */
 static void classify_spans(struct assembly *assembly, const struct assemble_spans *spans)
 {
 	struct model *model = assembly->model;
@@ -407,6 +410,8 @@ static void classify_spans(struct assembly *assembly, const struct assemble_span
 		struct model_span *span = model_span(model, i);
 		struct wait_evidence evidence = { 0 };
 
+		if (span->stack != MODEL_NONE)
+			count_stack_losses(model, model_stack(model, span->stack), span->cnt);
 		if (span->kind != SPAN_BLOCKED ||
 		    *(uint64_t *)vec_at(spans->ops, i) == ASSEMBLE_OP_UNKNOWN)
 			continue;
@@ -500,6 +505,7 @@ int assemble_model(struct snapshot *snapshot, const struct assemble_spans *spans
 		.first_thread = new_indices(snapshot->targets.len),
 		.next_thread = new_indices(snapshot->entries.len),
 		.entry_of_thread = new_indices(snapshot->entries.len),
+		.is_recording = spans != NULL,
 	};
 	int code;
 

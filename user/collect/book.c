@@ -79,13 +79,7 @@ void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct
 	table_put(&book->stack_by_id, id, stack);
 }
 
-void book_add_birth(struct book *book, const struct wire_birth *birth)
-{
-	if (vec_append(&book->births, birth, 1))
-		book->lost_birth_cnt++;
-}
-
-/* The stack of a block by the kernel's id of it. */
+/* The stack of @cnt blocks or samples by the kernel's id of it. */
 static uint32_t stack_of(struct book *book, uint64_t id, uint64_t cnt)
 {
 	uint32_t stack;
@@ -94,6 +88,12 @@ static uint32_t stack_of(struct book *book, uint64_t id, uint64_t cnt)
 		return stack;
 	book->no_stack_cnt += cnt;
 	return STACKSET_NONE;
+}
+
+void book_add_birth(struct book *book, const struct wire_birth *birth)
+{
+	if (vec_append(&book->births, birth, 1))
+		book->lost_birth_cnt++;
 }
 
 /* Likewise, of the kernel's part. */
@@ -125,8 +125,7 @@ void book_add_tick(struct book *book, const struct wire_tick *tick)
 	/* Threads may not be known yet: looked up at the end. */
 	sum->entry = tick->tid;
 	sum->cnt = 1;
-	if (!table_find(&book->stack_by_id, tick->stack_id, &sum->stack))
-		sum->stack = STACKSET_NONE;
+	sum->stack = stack_of(book, tick->stack_id, 1);
 	sum->kstack = kstack_of(book, tick->kstack_id, 1);
 	table_put(&book->tick_by_key, key, book->ticks.len - 1);
 }
@@ -193,8 +192,10 @@ int book_add_span(struct book *book, const struct wire_span_key *key, const stru
 		return 0; /* its end was lost with a dropped event, which is counted */
 	if (key->syscall_nr != WIRE_SYSCALL_PREEMPTED)
 		wanted.stack = stack_of(book, key->stack_id, span->cnt);
-	if (key->waker_id && !table_find(&book->stack_by_id, key->waker_id, &wanted.waker_stack))
+	if (key->waker_id && !table_find(&book->stack_by_id, key->waker_id, &wanted.waker_stack)) {
 		wanted.waker_stack = STACKSET_NONE;
+		book->no_waker_stack_cnt += span->cnt;
+	}
 	return add_line(book, &wanted, span);
 }
 
@@ -271,6 +272,7 @@ static int add_before_first(struct book *book, uint32_t idx, const struct wire_r
 		line.stack = line.kstack = STACKSET_NONE;
 		line.syscall_nr = WIRE_SYSCALL_UNKNOWN;
 		line.syscall_op = 0;
+		book->no_stack_cnt += run->first_state == WIRE_RUN_BLOCKED;
 	}
 	switch (run->first_state) {
 	case WIRE_RUN_ON_CPU:

@@ -33,12 +33,13 @@ struct book {
 	struct vec births;	  /* struct wire_birth */
 	struct vec ticks;	  /* struct book_tick */
 	struct table tick_by_key;
-	struct vec on_cpu;	   /* uint64_t ns, by entry */
-	struct vec ops;		   /* uint64_t, by span: see assemble_spans */
-	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
-	uint64_t lost_birth_cnt;   /* beyond the maximum */
-	uint64_t no_stack_cnt;	   /* blocks whose stack is not known */
-	uint64_t no_kstack_cnt;	   /* likewise, of the kernel's that were asked for */
+	struct vec on_cpu;	     /* uint64_t ns, by entry */
+	struct vec ops;		     /* uint64_t, by span: see assemble_spans */
+	uint64_t start_ns, end_ns;   /* CLOCK_MONOTONIC */
+	uint64_t lost_birth_cnt;     /* beyond the maximum */
+	uint64_t no_stack_cnt;	     /* blocks and samples whose stack is not known */
+	uint64_t no_waker_stack_cnt; /* blocks whose waker's is not, though it was walked */
+	uint64_t no_kstack_cnt;	     /* likewise, of the kernel's that were asked for */
 };
 
 /* All blocks of one thread at one stack in one system call. */

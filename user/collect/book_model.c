@@ -255,6 +255,7 @@ int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entr
 
 	model->window_ns = book->end_ns - book->start_ns;
 	model->losses[LOSS_SPANS_NO_STACK] += book->no_stack_cnt;
+	model->losses[LOSS_WAKERS_NO_STACK] += book->no_waker_stack_cnt;
 	model->losses[LOSS_EVENTS_DROPPED] += book->lost_birth_cnt;
 	/* Threads that ran all through the snapshot, or began behind it, are what a recording is
 	 * for. */

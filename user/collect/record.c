@@ -98,7 +98,8 @@ static int on_event(void *arg, const struct wire_record *record)
 		book_add_tick(&recording->book, &record->tick);
 		return 0;
 	case WIRE_EXIT:
-		vec_append(&recording->ended, &record->exit, 1);
+		if (vec_append(&recording->ended, &record->exit, 1))
+			recording->snapshot.losses[LOSS_THREADS_OVER_MAX]++;
 		return 0;
 	case WIRE_BIRTH:
 		book_add_birth(&recording->book, &record->birth);

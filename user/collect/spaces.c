@@ -8,6 +8,7 @@ void spaces_init(struct spaces *spaces, struct recorder *recorder)
 	spaces->recorder = recorder;
 	vec_init(&spaces->list, sizeof(struct target *), SPACE_MAX);
 	table_init(&spaces->by_signature, SPACE_MAX);
+	table_init(&spaces->guesses, 1u << 20);
 	table_init(&spaces->by_tgid, 1u << 20);
 	table_init(&spaces->epoch_by_tgid, 1u << 20);
 }
@@ -18,6 +19,7 @@ void spaces_release(struct spaces *spaces)
 		target_free(*(struct target **)vec_at(&spaces->list, i));
 	vec_release(&spaces->list);
 	table_release(&spaces->by_signature);
+	table_release(&spaces->guesses);
 	table_release(&spaces->by_tgid);
 	table_release(&spaces->epoch_by_tgid);
 }
@@ -105,6 +107,18 @@ struct target *spaces_target_of(const struct spaces *spaces, uint32_t tgid)
 	return table_find(&spaces->by_tgid, tgid, &number) ? spaces_target(spaces, number) : NULL;
 }
 
+/* Whether the frame pointer led on from frame @i of @walk, or did so once: user space has checked
+ * what it led to, the kernel will only follow it to where rules are. */
+static bool guess_holds(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t i)
+{
+	uint64_t key = hash_mix(hash_mix(number, walk->pc[i]), walk->exact[i]);
+	uint32_t known;
+
+	if (table_find(&spaces->guesses, key, &known))
+		return true;
+	return i + 1 < walk->pc_cnt && !table_put(&spaces->guesses, key, 1);
+}
+
 void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from)
 {
 	struct target *target = spaces_target(spaces, number);
@@ -114,9 +128,8 @@ void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *wal
 	for (uint32_t i = from; i < walk->pc_cnt; i++) {
 		struct rule rule = unwinder_rule(target->unwinder, walk->pc[i], walk->exact[i]);
 
-		/* A guess holds for this stack at most, and only user space can check it. */
-		if (rule.flags & RULE_GUESS)
-			break;
+		if (rule.flags & RULE_GUESS && !guess_holds(spaces, number, walk, i))
+			rule = (struct rule){ .kind = RULE_COMPLEX };
 		recorder_put_rule(spaces->recorder, number, walk->pc[i], walk->exact[i], rule);
 	}
 }

@@ -20,6 +20,7 @@ struct spaces {
 	struct recorder *recorder;  /* borrowed */
 	struct vec list;	    /* struct target *; number n is at index n - 1 */
 	struct table by_signature;  /* hash of the code mappings -> index */
+	struct table guesses;	    /* keys of rules that were guessed and held once */
 	struct table by_tgid;	    /* -> number */
 	struct table epoch_by_tgid; /* -> epoch before its map was read */
 	struct walk walk;

@@ -53,7 +53,7 @@ _Static_assert(sizeof(struct model_span) == 168, "columns of model_span");
 _Static_assert(sizeof(struct model_birth) == 20, "columns of model_birth");
 _Static_assert(sizeof(struct model_mapping) == 40, "columns of model_mapping");
 _Static_assert(sizeof(struct model) == sizeof(struct strpool) + 9 * sizeof(struct vec) +
-					       2 * sizeof(struct table) +
+					       3 * sizeof(struct table) +
 					       sizeof(uint64_t[LOSS_CNT]) + 3 * sizeof(uint64_t) +
 					       4 * sizeof(uint32_t),
 	       "encode_meta and the tables");
@@ -400,7 +400,7 @@ static int check_ranges(const struct model *model, const struct capfile_reader *
 		[DOMAIN_WAIT] = { .min = WAIT_NONE, .end = WAIT_KIND_CNT },
 		[DOMAIN_SPAN_KIND] = { .min = SPAN_BLOCKED, .end = SPAN_ON_CPU + 1 },
 		[DOMAIN_QUALITY] = { .min = STACK_COMPLETE, .end = STACK_GUESSED + 1 },
-		[DOMAIN_END] = { .min = STACK_END_ROOT, .end = STACK_END_COMPAT + 1 },
+		[DOMAIN_END] = { .min = STACK_END_ROOT, .end = STACK_END_UNLEARNED + 1 },
 	};
 
 	for (size_t i = 0; i < COUNT(tables); i++)

@@ -45,10 +45,12 @@ static const struct {
 	[LOSS_SPANS_OVER_MAX] = { "spans_over_max",
 				  "block|s beyond the maximum of different ones: not booked" },
 	[LOSS_SPANS_NO_STACK] = { "spans_no_stack",
-				  "block|s without a stack: not learned in time" },
+				  "block|s or samples without a stack: not learned in time" },
 	[LOSS_RULES_OVER_MAX] = { "rules_over_max", "unwind rule|s beyond the maximum" },
 	[LOSS_EVENTS_MISSED] = { "events_missed",
 				 "event|s missed while the one before was handled" },
+	[LOSS_WAKERS_NO_STACK] = { "wakers_no_stack",
+				   "block|s whose waker has no stack: not learned in time" },
 	[LOSS_PROCESSES_OVER_MAX] = { "processes_over_max",
 				      "look|s at processes beyond the maximum: no stacks" },
 };

@@ -34,10 +34,12 @@ enum loss {
 	LOSS_EVENTS_DROPPED,	   /* of a recording: ring buffer full */
 	LOSS_THREADS_UNTRACKED,	   /* of a recording: the table of threads was full */
 	LOSS_SPANS_OVER_MAX,	   /* of a recording: the table of sums was full */
-	LOSS_SPANS_NO_STACK,	   /* of a recording: blocks whose stack was not learned in time */
-	LOSS_RULES_OVER_MAX,	   /* of a recording: the table of unwind rules was full */
-	LOSS_EVENTS_MISSED,	   /* of a recording: a program was interrupted by itself */
-	LOSS_PROCESSES_OVER_MAX,   /* of a recording: the table of processes was full */
+	LOSS_SPANS_NO_STACK, /* of a recording: blocks, samples whose stack was not learned in time
+			      */
+	LOSS_RULES_OVER_MAX, /* of a recording: the table of unwind rules was full */
+	LOSS_EVENTS_MISSED,  /* of a recording: a program was interrupted by itself */
+	LOSS_PROCESSES_OVER_MAX, /* of a recording: the table of processes was full */
+	LOSS_WAKERS_NO_STACK,	 /* of a recording: wakers whose stack was not learned in time */
 	LOSS_CNT,
 };
 

@@ -19,6 +19,7 @@ void model_init(struct model *model)
 	vec_init(&model->births, sizeof(struct model_birth), MODEL_THREAD_MAX);
 	vec_init(&model->mappings, sizeof(struct model_mapping), MODEL_LOC_MAX);
 	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
+	table_init(&model->loc_by_code, MODEL_LOC_MAX);
 	table_init(&model->stack_by_hash, MODEL_THREAD_MAX);
 }
 
@@ -35,6 +36,7 @@ void model_release(struct model *model)
 	vec_release(&model->births);
 	vec_release(&model->mappings);
 	table_release(&model->loc_by_pc);
+	table_release(&model->loc_by_code);
 	table_release(&model->stack_by_hash);
 }
 
@@ -147,6 +149,11 @@ lost:
 	return MODEL_NONE;
 }
 
+static uint64_t code_key(const struct model_loc *loc)
+{
+	return hash_mix(hash_mix(loc->pc, loc->code), loc->exact);
+}
+
 int model_set_loc_frames(struct model *model, uint32_t loc_idx, const struct model_frame *frames,
 			 uint32_t cnt)
 {
@@ -158,7 +165,26 @@ int model_set_loc_frames(struct model *model, uint32_t loc_idx, const struct mod
 		return err;
 	loc->first_frame = first;
 	loc->frame_cnt = cnt;
+	/* To share them is a saving only. */
+	if (loc->code)
+		table_put(&model->loc_by_code, code_key(loc), loc_idx);
 	return 0;
+}
+
+bool model_share_frames(struct model *model, uint32_t loc_idx)
+{
+	struct model_loc *loc = model_loc(model, loc_idx);
+	const struct model_loc *other;
+	uint32_t idx;
+
+	if (!loc->code || !table_find(&model->loc_by_code, code_key(loc), &idx))
+		return false;
+	other = model_loc(model, idx);
+	if (other->pc != loc->pc || other->code != loc->code || other->exact != loc->exact)
+		return false;
+	loc->first_frame = other->first_frame;
+	loc->frame_cnt = other->frame_cnt;
+	return true;
 }
 
 static int compare_process_refs(const void *a, const void *b)
@@ -280,6 +306,7 @@ int model_sort(struct model *model)
 		      compare_mappings);
 	/* The index by pc holds process numbers; it is not used after building. */
 	table_release(&model->loc_by_pc);
+	table_release(&model->loc_by_code);
 	for (uint32_t i = 0; i < model->locs.len; i++)
 		model_loc(model, i)->code = 0;
 	for (uint32_t i = 0; i < model->processes.len; i++)

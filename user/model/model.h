@@ -59,6 +59,7 @@ enum stack_end {
 	STACK_END_COPY_SHORT = 6, /* the copy of a running thread's stack ended */
 	STACK_END_NO_CFI = 7,	  /* no call frame information, and no frame pointer that holds */
 	STACK_END_COMPAT = 8,	  /* 32-bit code, which is not walked */
+	STACK_END_UNLEARNED = 9,  /* of a recording: the kernel had no rule for the pc yet */
 };
 
 struct model_frame {
@@ -173,6 +174,7 @@ struct model {
 	struct vec births;	/* struct model_birth, one a thread at most */
 	struct vec mappings;	/* struct model_mapping; after model_sort by process and address */
 	struct table loc_by_pc; /* only while building */
+	struct table loc_by_code; /* likewise: one with frames, of all processes */
 	struct table stack_by_hash;
 	uint64_t losses[LOSS_CNT];
 	uint64_t wall_ns;	 /* CLOCK_REALTIME of the snapshot, or of the window's start */
@@ -211,6 +213,10 @@ uint32_t model_intern_stack(struct model *model, const uint32_t *locs, uint32_t 
 /* Gives @loc its @cnt frames, inlined ones first. Returns 0, -E2BIG or -ENOMEM. */
 int model_set_loc_frames(struct model *model, uint32_t loc, const struct model_frame *frames,
 			 uint32_t cnt);
+
+/* Gives @loc the frames of one at the same address of the same code in another process, if one was
+ * named before: of forked processes each pc is looked up once. Returns whether there was one. */
+bool model_share_frames(struct model *model, uint32_t loc);
 
 /* Orders processes by tgid, threads by (process, tid) and mappings by (process, address), and sets
  * the processes' runs. Returns 0 or -ENOMEM. */

@@ -292,6 +292,7 @@ const char *frames_truncation(const struct frames *frames)
 		[STACK_END_COPY_SHORT] = "beyond the copy of the stack",
 		[STACK_END_NO_CFI] = "no call frame information",
 		[STACK_END_COMPAT] = "32-bit code is not walked",
+		[STACK_END_UNLEARNED] = "no rule for it yet",
 	};
 	size_t end = frames->end;
 

@@ -147,10 +147,11 @@ json_t *json_quality(uint8_t quality, bool raced)
 json_t *json_stack_end(uint8_t end)
 {
 	static const char *const names[] = {
-		[STACK_END_ROOT] = "root",	   [STACK_END_UNREADABLE] = "unreadable",
-		[STACK_END_NO_RULE] = "no_rule",   [STACK_END_BAD_FRAME] = "bad_frame",
-		[STACK_END_TOO_DEEP] = "too_deep", [STACK_END_COPY_SHORT] = "copy_short",
-		[STACK_END_NO_CFI] = "no_cfi",	   [STACK_END_COMPAT] = "compat",
+		[STACK_END_ROOT] = "root",	     [STACK_END_UNREADABLE] = "unreadable",
+		[STACK_END_NO_RULE] = "no_rule",     [STACK_END_BAD_FRAME] = "bad_frame",
+		[STACK_END_TOO_DEEP] = "too_deep",   [STACK_END_COPY_SHORT] = "copy_short",
+		[STACK_END_NO_CFI] = "no_cfi",	     [STACK_END_COMPAT] = "compat",
+		[STACK_END_UNLEARNED] = "unlearned",
 	};
 
 	if (end >= sizeof(names) / sizeof(names[0]) || !names[end])

@@ -258,7 +258,8 @@ int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t 
 	int err = 0;
 
 	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
-		if (is_nameless(symbolizer, model_loc(model, i), process))
+		if (is_nameless(symbolizer, model_loc(model, i), process) &&
+		    !model_share_frames(model, i))
 			err = symbolize_loc(symbolizer, model, i);
 	}
 	symbolizer_count_losses(symbolizer, model);

@@ -61,7 +61,7 @@ static bool stack_is_valid(const struct wire_stack *stack)
 	size_t sent_bytes = stack->header.size_bytes - offsetof(struct wire_stack, pc);
 
 	return stack->pc_cnt && stack->pc_cnt <= sent_bytes / sizeof(stack->pc[0]) &&
-	       stack->end >= WIRE_END_ROOT && stack->end <= WIRE_END_NO_CFI;
+	       stack->end >= WIRE_END_ROOT && stack->end <= WIRE_END_UNLEARNED;
 }
 
 static bool miss_is_valid(const struct wire_miss *miss)
