@@ -16,7 +16,12 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define SPAN_MAX 65536
 
+#define WAKER_FRAMES 64 /* from a wakeup out to the system call that sends, and more */
+
 const volatile bool cfg_wakers = false;
+/* Where __local_bh_enable_ip begins, and ends; 0: not known. */
+const volatile __u64 cfg_softirq_start = 0;
+const volatile __u64 cfg_softirq_end = 0;
 const volatile __u64 cfg_min_block_ns = 0;
 
 __u64 drop_spans = 0; /* .spans was full: time not booked under its stack */
@@ -224,9 +229,31 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
+/* Whether the kernel stack that @ctx, the event's arguments, is on leads back into the function
+ * that runs softirqs at the end of a part of a system call that held them back: sending over
+ * loopback wakes the receiver that way. */
+static __always_inline bool is_own_softirq(void *ctx)
+{
+	__u32 walker = WALKER_WAKER;
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
+	long bytes;
+
+	if (!s || !cfg_softirq_start)
+		return false;
+	bytes = bpf_get_stack(ctx, s->stack.pc, WAKER_FRAMES * sizeof(s->stack.pc[0]), 0);
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < WAKER_FRAMES; i++) {
+		if ((long)(i * sizeof(s->stack.pc[0])) >= bytes)
+			break;
+		if (s->stack.pc[i] > cfg_softirq_start && s->stack.pc[i] <= cfg_softirq_end)
+			return true;
+	}
+	return false;
+}
+
 /* Whether the current thread does the waking, rather than an interrupt that has nothing to do with
- * it. Interrupts run on a stack of their own, which @ctx, the event's arguments, then lies on;
- * those that hit user code run on the thread's, which then is in no system call. */
+ * it. Interrupts run on a stack of their own; those that hit user code run on the thread's, which
+ * then is in no system call. */
 static __always_inline bool is_waking(struct task_struct *waker, void *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(waker);
@@ -234,10 +261,12 @@ static __always_inline bool is_waking(struct task_struct *waker, void *ctx)
 	void *args = ctx;
 	__u64 addr;
 
+	if (arch_regs_syscall_nr(regs) < 0)
+		return false;
 	/* Read back as a number: the verifier keeps pointers from being compared. */
 	if (bpf_probe_read_kernel(&addr, sizeof(addr), &args))
 		return false;
-	return addr - stack < ARCH_KERNEL_STACK_BYTES && arch_regs_syscall_nr(regs) >= 0;
+	return addr - stack < ARCH_KERNEL_STACK_BYTES || is_own_softirq(ctx);
 }
 
 static __always_inline void note_waker(struct wire_run *run, void *ctx)

@@ -83,6 +83,8 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	recorder->skel->rodata->cfg_all = !options->tgid_cnt;
 	recorder->skel->rodata->cfg_min_block_ns = options->min_block_ns;
 	recorder->skel->rodata->cfg_wakers = options->wakers;
+	recorder->skel->rodata->cfg_softirq_start = options->softirq_start_addr;
+	recorder->skel->rodata->cfg_softirq_end = options->softirq_end_addr;
 	recorder->skel->rodata->cfg_kernel = options->kernel;
 	recorder->skel->rodata->cfg_verify_every = options->verify_every;
 	recorder->skel->rodata->cfg_self_tgid = (uint32_t)getpid();

@@ -25,11 +25,13 @@ struct recorder;
 struct recorder_options {
 	const pid_t *tgids; /* borrowed during recorder_new; with .tgid_cnt 0: every process */
 	uint32_t tgid_cnt;
-	bool from_exec;	       /* each from its next exec on */
-	uint64_t min_block_ns; /* single blocks shorter than this are not booked */
-	uint32_t sample_hz;    /* of the CPU clock; 0: none */
-	bool wakers;	       /* note who wakes whom */
-	bool kernel;	       /* the kernel's part of stacks too */
+	bool from_exec;		     /* each from its next exec on */
+	uint64_t min_block_ns;	     /* single blocks shorter than this are not booked */
+	uint32_t sample_hz;	     /* of the CPU clock; 0: none */
+	bool wakers;		     /* note who wakes whom */
+	uint64_t softirq_start_addr; /* of the kernel's __local_bh_enable_ip; 0: not known, then */
+	uint64_t softirq_end_addr;   /* wakers over loopback are taken for interrupts */
+	bool kernel;		     /* the kernel's part of stacks too */
 	uint32_t verify_every; /* one of so many finished walks is sent as WIRE_VERIFY; 0: none */
 };
 

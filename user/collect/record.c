@@ -18,6 +18,7 @@
 #include "collect/spaces.h"
 #include "proc/pidns.h"
 #include "proc/process.h"
+#include "symbolize/kallsyms.h"
 
 #define POLL_MS 50
 #define LEARN_FIRST_NS (3 * 1000 * 1000ULL)
@@ -407,6 +408,21 @@ static int record(struct recording *recording, struct err *err)
 	return code ? err_set_errno(err, code, "cannot keep what was recorded") : 0;
 }
 
+/* Tells the programs how to know a waker that sends over loopback. Without the kernel's symbols
+ * they do not. */
+static void find_softirqs(struct recorder_options *options)
+{
+	struct kallsyms syms;
+
+	if (!options->wakers)
+		return;
+	kallsyms_init(&syms);
+	if (!kallsyms_read(&syms, NULL))
+		kallsyms_extent(&syms, "__local_bh_enable_ip", &options->softirq_start_addr,
+				&options->softirq_end_addr);
+	kallsyms_release(&syms);
+}
+
 int record_take(const struct record_options *options, struct model *model, struct err *err)
 {
 	struct recorder_options recorder_options = { .tgids = options->tgids,
@@ -440,6 +456,7 @@ int record_take(const struct record_options *options, struct model *model, struc
 		kstacks_read_symbols(&recording->kstacks);
 		recording->book.kstacks = &recording->kstacks;
 	}
+	find_softirqs(&recorder_options);
 	vec_init(&recording->ended, sizeof(struct wire_exit), EXIT_MAX);
 	vec_init(&recording->runs, sizeof(struct living_run), EXIT_MAX);
 	recording->recorder = recorder_new(&recorder_options, err);

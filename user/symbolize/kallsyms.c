@@ -179,3 +179,15 @@ uint64_t kallsyms_addr(const struct kallsyms *syms, const char *name)
 	}
 	return 0;
 }
+
+int kallsyms_extent(const struct kallsyms *syms, const char *name, uint64_t *ret_start_addr,
+		    uint64_t *ret_end_addr)
+{
+	const struct range *range = ranges_find(&syms->ranges, kallsyms_addr(syms, name));
+
+	if (!range)
+		return 0;
+	*ret_start_addr = range->start_addr;
+	*ret_end_addr = range->end_addr;
+	return 1;
+}

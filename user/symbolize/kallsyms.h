@@ -40,6 +40,10 @@ const struct kallsyms_entry *kallsyms_find(const struct kallsyms *syms, uint64_t
 /* Returns the address of the first function, or mark between functions, @name; 0: there is none. */
 uint64_t kallsyms_addr(const struct kallsyms *syms, const char *name);
 
+/* Writes where the function @name begins and ends. Returns 1 when there is one, else 0. */
+int kallsyms_extent(const struct kallsyms *syms, const char *name, uint64_t *ret_start_addr,
+		    uint64_t *ret_end_addr);
+
 static inline const char *kallsyms_text(const struct kallsyms *syms, uint32_t off)
 {
 	return syms->text.data + off;
