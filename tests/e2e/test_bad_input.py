@@ -164,9 +164,12 @@ def test_no_btf() -> None:
 def test_stdout() -> None:
     with lib.workload("herd", 2000) as target:
         command = '"$LOITER" dump -p $PID -f threads'
-        done = shell(command + ' | head -1; echo "${PIPESTATUS[0]}"', PID=target.pid)
-        check("stdout closed early: ends by SIGPIPE, without a word",
-              done.stdout.splitlines()[-1:] == ["141"] and not done.stderr, done)
+        # The more is printed, the longer ago is the write that failed.
+        for form in ("threads", "json"):
+            done = shell(f'"$LOITER" dump -p $PID -f {form} | head -1; echo "${{PIPESTATUS[0]}}"',
+                         PID=target.pid)
+            check(f"stdout closed early, {form}: ends by SIGPIPE, without a word",
+                  done.stdout.splitlines()[-1:] == ["141"] and not done.stderr, done)
         check_message("no stdout", shell(command + " >&-", PID=target.pid), FAILED,
                       ["standard output"])
         check_message("stdout to a full disk", shell(command + " >/dev/full", PID=target.pid),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -209,6 +210,17 @@ static int outfile_finish(struct outfile *out)
 	return code;
 }
 
+/* Returns why writing to @stream failed, though it may have long ago: stdio keeps only that it did.
+ */
+static int write_error(FILE *stream)
+{
+	struct pollfd pipe = { .fd = fileno(stream), .events = POLLOUT };
+
+	if (errno)
+		return -errno;
+	return poll(&pipe, 1, 0) > 0 && pipe.revents & POLLERR ? -EPIPE : -EIO;
+}
+
 int outfile_commit(struct outfile *out, struct err *err)
 {
 	const char *name = out->path ? out->path : "standard output";
@@ -216,7 +228,7 @@ int outfile_commit(struct outfile *out, struct err *err)
 
 	errno = 0;
 	if (fflush(out->stream) || ferror(out->stream))
-		code = errno ? -errno : -EIO;
+		code = write_error(out->stream);
 	if (out->path) {
 		if (!code && !out->in_place && fsync(fileno(out->stream)))
 			code = -errno;
