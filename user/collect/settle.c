@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Which threads there were: those of the snapshot, and those that were born or ended since. */
+#include "collect/recording.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+static void read_comm(uint32_t tgid, uint32_t tid, char *comm, size_t len)
+{
+	struct buf text;
+	char path[64];
+
+	buf_init(&text, 64);
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/comm", tgid, tid);
+	comm[0] = '\0';
+	if (!file_read(path, &text))
+		snprintf(comm, len, "%.*s", (int)strcspn(buf_text(&text), "\n"), buf_text(&text));
+	buf_release(&text);
+}
+
+static uint64_t run_key(uint32_t tid, uint64_t start_ns)
+{
+	return hash_mix(tid, start_ns);
+}
+
+/* Returns the index of the target of process @tgid, made when it is new. */
+static uint32_t target_of(struct recording *recording, uint32_t tgid, uint64_t start_ns)
+{
+	const struct target *space = spaces_target_of(&recording->spaces, tgid);
+	struct snapshot *snapshot = &recording->snapshot;
+	struct wire_task task = {
+		.tgid = tgid, .tid = tgid, .tgid_start_ns = start_ns, .flags = WIRE_HAS_REGS
+	};
+	struct target *target;
+	uint32_t idx;
+
+	if (table_find(&snapshot->target_by_tgid, tgid, &idx))
+		return idx;
+	target = target_new(&task);
+	if (!target || vec_append(&snapshot->targets, &target, 1)) {
+		target_free(target);
+		return UINT32_MAX;
+	}
+	if (!target->unwinder && space && space->exe) {
+		/* It has ended. */
+		free(target->exe);
+		target->exe = strdup(space->exe);
+	}
+	idx = snapshot->targets.len - 1;
+	table_put(&snapshot->target_by_tgid, tgid, idx);
+	return idx;
+}
+
+/* Adds the thread of @run to the snapshot's, as one that was born in the window; @comm: its name at
+ * its end, NULL while it lives. */
+static int add_born(struct recording *recording, uint32_t tid, const struct wire_run *run,
+		    const char *comm)
+{
+	struct snapshot *snapshot = &recording->snapshot;
+	uint32_t target_idx = target_of(recording, run->tgid, run->start_ns);
+	const struct target *target;
+	struct entry *entry;
+
+	if (target_idx == UINT32_MAX)
+		return -ENOMEM;
+	target = snapshot_target(snapshot, target_idx);
+	entry = vec_push(&snapshot->entries);
+	if (!entry)
+		return -errno;
+	*entry = (struct entry){ .state = ENTRY_STABLE,
+				 .target = target_idx,
+				 .generation = target->generation,
+				 .stack = STACKSET_NONE,
+				 .kstack = STACKSET_NONE,
+				 .tid = tid,
+				 .task_state = comm ? WIRE_STATE_DEAD
+					       : run->state == WIRE_RUN_BLOCKED
+						       ? WIRE_STATE_SLEEPING
+						       : WIRE_STATE_RUNNABLE,
+				 .start_ns = run->start_ns,
+				 .last_ran_ns =
+					 run->since_ns - (uint64_t)snapshot->sched_clock_offset_ns,
+				 .now_ns = recording->book.end_ns };
+	if (comm)
+		snprintf(entry->comm, sizeof(entry->comm), "%s", comm);
+	else
+		read_comm(run->tgid, tid, entry->comm, sizeof(entry->comm));
+	return 0;
+}
+
+int recording_settle(struct recording *recording)
+{
+	struct snapshot *snapshot = &recording->snapshot;
+	uint32_t ended_cnt = recording->ended.len;
+	struct table run_by_key, known;
+	uint32_t idx;
+	int err = 0;
+
+	table_init(&run_by_key, MODEL_THREAD_MAX);
+	table_init(&known, MODEL_THREAD_MAX);
+	for (uint32_t i = 0; i < snapshot->entries.len && !err; i++) {
+		const struct entry *entry = vec_at(&snapshot->entries, i);
+
+		err = table_put(&known, run_key(entry->tid, entry->start_ns), i);
+	}
+	for (uint32_t i = 0; i < ended_cnt + recording->runs.len && !err; i++) {
+		const struct wire_exit *ended = i < ended_cnt ? vec_at(&recording->ended, i) : NULL;
+		const struct living_run *living =
+			ended ? NULL : vec_at(&recording->runs, i - ended_cnt);
+		const struct wire_run *run = ended ? &ended->run : &living->run;
+		uint32_t tid = ended ? ended->tid : living->tid;
+		uint64_t key = run_key(tid, run->start_ns);
+
+		if (!table_find(&known, key, &idx)) {
+			err = add_born(recording, tid, run, ended ? ended->comm : NULL);
+			idx = snapshot->entries.len - 1;
+		}
+		if (!err)
+			err = table_put(&run_by_key, hash_mix(key, idx), i);
+		if (!err)
+			err = table_put(&known, key, idx);
+	}
+	if (!err)
+		err = book_index_entries(&recording->book);
+	for (uint32_t i = 0; i < snapshot->entries.len && !err; i++) {
+		const struct entry *entry = vec_at(&snapshot->entries, i);
+		const struct wire_run *run = NULL;
+		bool has_ended = false;
+
+		if (table_find(&run_by_key, hash_mix(run_key(entry->tid, entry->start_ns), i),
+			       &idx)) {
+			has_ended = idx < ended_cnt;
+			run = has_ended ? &((struct wire_exit *)vec_at(&recording->ended, idx))->run
+					: &((struct living_run *)vec_at(&recording->runs,
+									idx - ended_cnt))
+						   ->run;
+		}
+		err = book_add_run(&recording->book, i, run, has_ended);
+	}
+	table_release(&run_by_key);
+	table_release(&known);
+	return err;
+}
