@@ -4,7 +4,8 @@
  * are one. Each line is put together in the report's own and then added:
  *
  *   life cycle  fold_init, fold_release
- *   a line      fold_begin, fold_text, fold_stack, fold_kernel_stack, fold_inverse, fold_add
+ *   a line      fold_begin, fold_text, fold_stack, fold_kernel_stack, fold_inverse, fold_add;
+ *               fold_group, fold_span_group make a whole one
  *   all lines   fold_print
  *
  * Each int is 0 or -errno.
@@ -18,6 +19,8 @@
 #include "base/strpool.h"
 #include "base/vec.h"
 #include "report/formats.h"
+#include "report/group.h"
+#include "report/spans.h"
 
 struct fold {
 	struct report *report;
@@ -41,6 +44,10 @@ int fold_kernel_stack(struct fold *fold, uint32_t kstack);
 
 /* Appends the frames of @stack from the leaf on, and then what is wrong with it. */
 int fold_inverse(struct fold *fold, uint32_t stack);
+
+/* Makes the whole line of a group of threads of a process named @comm, or of a group of spans. */
+int fold_group(struct fold *fold, const char *comm, const struct group *group);
+int fold_span_group(struct fold *fold, const struct span_group *group);
 
 /* Adds @weight to the line. */
 int fold_add(struct fold *fold, uint64_t weight);

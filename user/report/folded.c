@@ -9,10 +9,8 @@
  */
 #include "report/fold.h"
 #include "report/formats.h"
-#include "report/group.h"
 
-/* Adds the line of @group. */
-static int add_group(struct fold *fold, const char *comm, const struct group *group)
+int fold_group(struct fold *fold, const char *comm, const struct group *group)
 {
 	const struct model *model = fold->report->model;
 	int err = fold_begin(fold, comm);
@@ -24,7 +22,7 @@ static int add_group(struct fold *fold, const char *comm, const struct group *gr
 	if (!err)
 		err = fold_text(fold, ";[",
 				wait_words(model, group->wait, group->syscall, group->state), "]");
-	return err ? err : fold_add(fold, group->member_cnt);
+	return err;
 }
 
 int report_folded(struct report *report)
@@ -39,8 +37,13 @@ int report_folded(struct report *report)
 		const char *comm = model_str(report->model, model_process(report->model, i)->comm);
 
 		err = groups_build(&groups, &i, 1);
-		for (uint32_t j = 0; j < groups.groups.len && !err; j++)
-			err = add_group(&fold, comm, groups_at(&groups, j));
+		for (uint32_t j = 0; j < groups.groups.len && !err; j++) {
+			const struct group *group = groups_at(&groups, j);
+
+			err = fold_group(&fold, comm, group);
+			if (!err)
+				err = fold_add(&fold, group->member_cnt);
+		}
 	}
 	if (!err)
 		err = fold_print(&fold, 1);

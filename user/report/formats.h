@@ -34,11 +34,13 @@ int report_go(struct report *report);
 int report_folded(struct report *report);
 int report_json(struct report *report);
 int report_pprof(struct report *report); /* a recording too */
+int report_html(struct report *report);
 
 /* Likewise of a recording. */
 int record_text(struct report *report);
 int record_folded(struct report *report);
 int record_json(struct report *report);
+int record_html(struct report *report);
 
 /* Returns the name of a wait: "cond wait", the system call's own name, or the state. May hold what
  * a capture file chose: to be cleaned. */

@@ -64,6 +64,21 @@ int kin_init(struct kin *kin, const struct model *model)
 	return err;
 }
 
+const struct kin_section *kin_next(struct kin *kin, const struct report *report,
+				   struct filter_counts *ret_counts)
+{
+	while (kin->next_section < kin->sections.len) {
+		const struct kin_section *section = vec_at(&kin->sections, kin->next_section++);
+
+		*ret_counts = filter_count(report->model, report->options,
+					   kin_processes(kin, section), section->cnt);
+		if (!is_left_out(report, ret_counts))
+			return section;
+		kin->left_out_cnt += section->cnt;
+	}
+	return NULL;
+}
+
 void kin_release(struct kin *kin)
 {
 	vec_release(&kin->sections);

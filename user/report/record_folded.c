@@ -11,7 +11,6 @@
  */
 #include "report/fold.h"
 #include "report/formats.h"
-#include "report/spans.h"
 
 #define NS_PER_US 1000
 
@@ -41,9 +40,9 @@ static int add_waker(struct fold *fold, const struct span_group *group)
 	return err ? err : fold_text(fold, ";", group->waker ? name : "[unknown]", "");
 }
 
-/* Adds the line of @group. What is on the CPU ends in its leaf, as in any CPU profile, unless other
- * kinds stand beside it. */
-static int add_group(struct fold *fold, const struct span_group *group)
+/* What is on the CPU ends in its leaf, as in any CPU profile, unless other kinds stand beside it.
+ */
+int fold_span_group(struct fold *fold, const struct span_group *group)
 {
 	const struct model *model = fold->report->model;
 	const struct report_options *options = fold->report->options;
@@ -59,7 +58,7 @@ static int add_group(struct fold *fold, const struct span_group *group)
 		err = fold_text(fold, ";[", span_words(model, group), "]");
 	if (!err && options->by == REPORT_BY_WAKER)
 		err = add_waker(fold, group);
-	return err ? err : fold_add(fold, group->total_ns);
+	return err;
 }
 
 int record_folded(struct report *report)
@@ -70,8 +69,13 @@ int record_folded(struct report *report)
 	int err = span_groups_init(&groups, report->model, report->options, of);
 
 	fold_init(&fold, report);
-	for (uint32_t i = 0; i < groups.groups.len && !err; i++)
-		err = add_group(&fold, span_groups_at(&groups, i));
+	for (uint32_t i = 0; i < groups.groups.len && !err; i++) {
+		const struct span_group *group = span_groups_at(&groups, i);
+
+		err = fold_span_group(&fold, group);
+		if (!err)
+			err = fold_add(&fold, group->total_ns);
+	}
 	if (!err)
 		err = fold_print(&fold, NS_PER_US);
 	span_groups_release(&groups);

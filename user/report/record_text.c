@@ -6,14 +6,13 @@
  *not over 1.0ms to 2.0ms  12 #### 8.3s to 16s     25 ######### wait_for_cancel demo/steps.c:124
  *+0x48 threads 314 to 318, 402 to 406; named "worker-1" to "worker-10"
  */
-#include "report/formats.h"
+#include "report/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "report/roster.h"
-#include "report/spans.h"
 #include "report/words.h"
 
 #define HIST_LINES_MAX 6
@@ -130,7 +129,7 @@ static int put_waker(struct report *report, const struct span_group *group,
 	return err;
 }
 
-static int put_group(struct report *report, struct span_groups *groups,
+int put_record_group(struct report *report, struct span_groups *groups,
 		     const struct span_group *group)
 {
 	struct frame_form form = { .indent = "\t",
@@ -153,7 +152,7 @@ static int put_group(struct report *report, struct span_groups *groups,
 	return err ? err : put_roster(report, &members, true);
 }
 
-static void put_line(const struct report *report, const struct model_process *process)
+void put_record_line(const struct report *report, const struct model_process *process)
 {
 	const struct model *model = report->model;
 
@@ -183,7 +182,7 @@ static int put_groups(struct report *report, struct span_groups *groups, uint32_
 			continue;
 		}
 		fputc('\n', report->out);
-		err = put_group(report, groups, group);
+		err = put_record_group(report, groups, group);
 	}
 	if (hidden_cnt)
 		fprintf(report->out, "\n%u more stack%s, %s in all: --top 0 shows %s\n", hidden_cnt,
@@ -193,9 +192,7 @@ static int put_groups(struct report *report, struct span_groups *groups, uint32_
 	return err;
 }
 
-/* Prints where the time of all threads went. What was not recorded is not in it, nor is the time
- * before a thread began and after it ended. */
-static void put_totals(const struct report *report, const struct model_process *process,
+void put_record_totals(const struct report *report, const struct model_process *process,
 		       const struct span_totals *totals)
 {
 	static const char *const names[] = {
@@ -237,9 +234,9 @@ int record_text(struct report *report)
 	for (uint32_t i = 0; i < model->processes.len && !err; i++) {
 		if (i)
 			fputc('\n', report->out);
-		put_line(report, model_process(model, i));
+		put_record_line(report, model_process(model, i));
 		err = put_groups(report, &groups, i, next, &next);
-		put_totals(report, model_process(model, i), &totals[i]);
+		put_record_totals(report, model_process(model, i), &totals[i]);
 	}
 	span_groups_release(&groups);
 	free(totals);

@@ -11,10 +11,9 @@
  *			demo/server.c:79 +0xf7
  *	  threads 314 to 318, 402 to 406; ran 2 times each
  */
-#include "report/formats.h"
+#include "report/text.h"
 
 #include "report/created_by.h"
-#include "report/group.h"
 #include "report/kin.h"
 #include "report/roster.h"
 #include "report/words.h"
@@ -51,7 +50,7 @@ static int put_group_line(struct report *report, const struct group *group,
 	return err;
 }
 
-static int put_group(struct report *report, const struct groups *groups, const struct group *group)
+int put_text_group(struct report *report, const struct groups *groups, const struct group *group)
 {
 	struct frame_form form = { .indent = "\t",
 				   .call = "",
@@ -78,33 +77,26 @@ static int put_section(struct report *report, struct groups *groups, const uint3
 	put_heading(report, processes, process_cnt, counts);
 	for (uint32_t i = 0; i < groups->groups.len && !err; i++) {
 		fputc('\n', report->out);
-		err = put_group(report, groups, groups_at(groups, i));
+		err = put_text_group(report, groups, groups_at(groups, i));
 	}
 	return err;
 }
 
-static int put_sections(struct report *report, struct groups *groups, const struct kin *kin)
+static int put_sections(struct report *report, struct groups *groups, struct kin *kin)
 {
-	uint32_t left_out_cnt = 0;
+	const struct kin_section *section;
+	struct filter_counts counts;
 	bool first = true;
 	int err = 0;
 
-	for (uint32_t i = 0; i < kin->sections.len && !err; i++) {
-		const struct kin_section *section = kin_at(kin, i);
-		const uint32_t *processes = kin_processes(kin, section);
-		struct filter_counts counts =
-			filter_count(report->model, report->options, processes, section->cnt);
-
-		if (is_left_out(report, &counts)) {
-			left_out_cnt += section->cnt;
-			continue;
-		}
+	while (!err && (section = kin_next(kin, report, &counts)) != NULL) {
 		if (!first)
 			fputc('\n', report->out);
 		first = false;
-		err = put_section(report, groups, processes, section->cnt, &counts);
+		err = put_section(report, groups, kin_processes(kin, section), section->cnt,
+				  &counts);
 	}
-	put_left_out(report, left_out_cnt, first);
+	put_left_out(report, kin->left_out_cnt, first);
 	return err;
 }
 
