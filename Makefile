@@ -53,6 +53,9 @@ RECORD_BPF_OBJ := $(B)/bpf/record.bpf.o
 PROTO_SRC := $(sort $(wildcard proto/*.proto))
 PROTO_HDR := $(PROTO_SRC:proto/%.proto=$(B)/gen/%.pb-c.h)
 PROTO_OBJ := $(PROTO_HDR:.h=.o)
+# The page of -f html: a template, its style sheet, and its scripts, which the last one starts.
+PAGE_SRC := $(addprefix user/report/page/,page.html page.css words.js flame.js table.js page.js)
+PAGE_HDR := $(B)/gen/report_page.h
 
 .PHONY: all
 all: $(B)/loiter
@@ -102,8 +105,13 @@ $(B)/gen/%.o: $(B)/gen/%.h
 	$(call say,CC,$(@:.o=.c))
 	$(Q)$(CC) $(STD) -I$(@D) $(SANFLAGS) $(CFLAGS) -w -c -o $@ $(@:.o=.c)
 
+$(PAGE_HDR): user/report/page/pack.sh $(PAGE_SRC) | $(B)/deps.checked
+	$(call say,PAGE,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)user/report/page/pack.sh $(PAGE_SRC) >$@.tmp && mv $@.tmp $@
+
 # The one room that includes them: .d files do not name what -isystem finds.
-$(filter $(B)/user/report/%,$(LIB_OBJ)): $(PROTO_HDR)
+$(filter $(B)/user/report/%,$(LIB_OBJ)): $(PROTO_HDR) $(PAGE_HDR)
 
 # Names what is missing before the first compiler does, in many more lines.
 $(B)/deps.checked: deps.sh

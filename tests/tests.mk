@@ -98,7 +98,7 @@ $(FUZZ_DIR)/user/%.o: user/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -c -o $@ $<
 
-$(filter $(FUZZ_DIR)/user/report/%,$(FUZZ_LIB_OBJ)): $(PROTO_HDR)
+$(filter $(FUZZ_DIR)/user/report/%,$(FUZZ_LIB_OBJ)): $(PROTO_HDR) $(PAGE_HDR)
 
 $(FUZZ_DIR)/libloiter.a: $(FUZZ_LIB_OBJ) $(PROTO_OBJ)
 	$(call say,AR,$@)

@@ -101,6 +101,22 @@ static inline void fuzz_profile(const struct fuzz_text *text)
 	inflateEnd(&gzip);
 }
 
+/* Whatever is in a page's data, it is JSON, and neither ends its element nor starts another. */
+static inline void fuzz_page(const struct fuzz_text *text)
+{
+	static const char before[] = "<script type=\"application/json\" id=\"data\">";
+	char *data = strstr(text->bytes, before), *end;
+	json_t *json;
+
+	require(data);
+	data += sizeof(before) - 1;
+	end = strchr(data, '<');
+	require(end && !strncmp(end, "</script>\n", 10));
+	json = json_loadb(data, (size_t)(end - data), 0, NULL);
+	require(json);
+	json_decref(json);
+}
+
 /* The reports with all and with as little as possible; json must be JSON whatever is in it. */
 static inline void fuzz_report_all(const struct model *model)
 {
@@ -130,6 +146,8 @@ static inline void fuzz_report_all(const struct model *model)
 			}
 			if (format == REPORT_PPROF)
 				fuzz_profile(&text);
+			if (format == REPORT_HTML)
+				fuzz_page(&text);
 			free(text.bytes);
 		}
 }

@@ -42,7 +42,7 @@ lint-cppcheck:
 	$(Q)$(LINT)/cppcheck.sh
 
 # Some of its files include what is generated.
-lint-tidy: $(B)/skel/loiter.skel.h $(B)/skel/record.skel.h $(PROTO_HDR)
+lint-tidy: $(B)/skel/loiter.skel.h $(B)/skel/record.skel.h $(PROTO_HDR) $(PAGE_HDR)
 	$(call say,LINT,tidy)
 	$(Q)$(LINT_ENV) $(LINT)/tidy.sh
 

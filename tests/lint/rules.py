@@ -43,10 +43,13 @@ BANNED = [
      "the target is never stopped, sent a signal or written to"),
 ]
 
+PAGE_BANNED = re.compile(r"\b(innerHTML|outerHTML|insertAdjacentHTML|srcdoc|document\.write|eval|"
+                         r"Function\(|setAttribute\(\"(?:style|on)|fetch\(|XMLHttpRequest|"
+                         r"WebSocket|import\b|https?:)|@import|url\(")
 BPF_NAME_MAX = 15
 LINES_MAX = 700
 SPDX = "SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0"
-WITH_SPDX = (".c", ".h", ".cc", ".S", ".sh", ".py", ".mk", ".1", ".proto")
+WITH_SPDX = (".c", ".h", ".cc", ".S", ".sh", ".py", ".mk", ".1", ".proto", ".js", ".css", ".html")
 SPDX_BY_NAME = {"Makefile", ".ci/run"}
 SKIPPED_DIRS = {".git", "build", "vmlinux", "__pycache__", "LICENSES"}
 
@@ -156,6 +159,14 @@ def check_bpf_names(source):
                     f"'{match.group(1)}' is longer than {BPF_NAME_MAX} characters"
 
 
+def check_page(source):
+    """A page makes its nodes from text, never from markup, runs no text, and fetches nothing."""
+    if not source.path.endswith((".js", ".css", ".html")):
+        return
+    for match in PAGE_BANNED.finditer(source.text):
+        yield source.line_of(match.start()), f"'{match.group(0)}' is not for a page of ours"
+
+
 def check_spdx(source):
     """Each file names its licence at its top."""
     named = source.path in SPDX_BY_NAME or source.path.endswith(WITH_SPDX)
@@ -166,12 +177,12 @@ def check_spdx(source):
 def check_length(source):
     """No file of more than LINES_MAX lines."""
     count = source.text.count("\n")
-    if count > LINES_MAX and (source.is_c or source.path.endswith((".py", ".sh", ".mk"))):
+    if count > LINES_MAX and (source.is_c or source.path.endswith((".py", ".sh", ".mk", ".js"))):
         yield LINES_MAX, f"{count} lines: at most {LINES_MAX}, so that a file has one subject"
 
 
-CHECKS = [check_rooms, check_pure, check_banned, check_guard, check_bpf_names, check_spdx,
-          check_length]
+CHECKS = [check_rooms, check_pure, check_banned, check_guard, check_bpf_names, check_page,
+          check_spdx, check_length]
 
 
 def sources(root):

@@ -138,6 +138,10 @@ put bpf/x.bpf.c "struct {" '} a_map_name_too_long SEC(".maps");'
 rule "long BPF map name" "'a_map_name_too_long' is longer"
 put bpf/x.bpf.c 'SEC("perf_event")' "int on_a_name_of_16_(void *ctx)" "{" "}"
 rule "BPF name of 16 characters" "'on_a_name_of_16_' is longer"
+for sink in 'a.innerHTML = b' 'eval(b)' 'fetch(b)' 'a = "http://b"'; do
+	put user/report/page/x.js "$sink;"
+	rule "'$sink' in a page" "x.js:2: .*is not for a page"
+done
 echo 'int x;' >"$work/tree/user/base/x.c"
 rule "no licence line" "no line 'SPDX"
 put user/base/x.c "$(yes 'int x;' | head -n 700)"

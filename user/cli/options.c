@@ -43,7 +43,7 @@ static const struct {
 	{ OPTIONS_REPORT, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
 	{ OPTIONS_REPORT,
 	  { "format", 'f', "FORMAT", 0,
-	    "text (default), folded, json, pprof; of a dump threads and go too", 3 } },
+	    "text (default), html, folded, json, pprof; of a dump threads and go too", 3 } },
 	{ OPTIONS_RECORD,
 	  { "duration", 'd', "TIME", 0,
 	    "record for TIME: 30s, 5m (default 10s, or until the program ends); 0: until Ctrl-C",
@@ -168,6 +168,22 @@ static void set_default_duration(struct options *options)
 		options->duration_ns = options->program ? 0 : DURATION_DEFAULT_NS;
 }
 
+/* Formats that nobody reads on a terminal go into a file. */
+static void check_terminal(struct argp_state *state, const struct options *options)
+{
+	enum report_format format = options->report.format;
+	const char *path = options->output_path;
+
+	if ((path && strcmp(path, "-") != 0) || !isatty(STDOUT_FILENO))
+		return;
+	if (format == REPORT_PPROF)
+		argp_error(state, "pprof is binary, and standard output is a terminal: "
+				  "use -o FILE");
+	if (format == REPORT_HTML)
+		argp_error(state, "html is for a browser, and standard output is a terminal: "
+				  "use -o FILE");
+}
+
 static void check_complete(struct argp_state *state, const struct options *options,
 			   const struct command *command)
 {
@@ -181,10 +197,7 @@ static void check_complete(struct argp_state *state, const struct options *optio
 	if (command->groups & OPTIONS_TARGET && !named && !options->all && !options->program)
 		argp_error(state, "no process named: use -p PID, -n NAME or -a%s",
 			   command->groups & OPTIONS_PROGRAM ? ", or -- and a program to run" : "");
-	if (options->report.format == REPORT_PPROF && isatty(STDOUT_FILENO) &&
-	    (!options->output_path || !strcmp(options->output_path, "-")))
-		argp_error(state, "pprof is binary, and standard output is a terminal: "
-				  "use -o FILE");
+	check_terminal(state, options);
 	if (named && options->all)
 		argp_error(state, "-a takes every process: leave out -p and -n");
 }

@@ -20,6 +20,7 @@ static const struct {
 	[REPORT_FOLDED] = { "folded", report_folded, record_folded },
 	[REPORT_JSON] = { "json", report_json, record_json },
 	[REPORT_PPROF] = { "pprof", report_pprof, report_pprof },
+	[REPORT_HTML] = { "html", report_html, record_html },
 };
 
 static const char *const by_names[REPORT_BY_CNT] = {
@@ -56,6 +57,11 @@ int report_format_parse(const char *name, enum report_format *ret)
 bool report_format_fits(enum report_format format, bool recording)
 {
 	return recording ? formats[format].print_recording : formats[format].print;
+}
+
+const char *report_by_name(enum report_by by)
+{
+	return by_names[by];
 }
 
 int report_by_parse(const char *name, enum report_by *ret)

@@ -20,6 +20,7 @@ enum report_format {
 	REPORT_FOLDED,	/* for flamegraph.pl */
 	REPORT_JSON,
 	REPORT_PPROF, /* profile.proto, gzip'd: for 'go tool pprof' */
+	REPORT_HTML,  /* one file for a browser */
 	REPORT_FORMAT_CNT,
 };
 
@@ -54,8 +55,10 @@ int report_format_parse(const char *name, enum report_format *ret);
 /* Whether @format is one for recordings, or for snapshots. */
 bool report_format_fits(enum report_format format, bool recording);
 
-/* Parses "blocked", "run-queue", "waker", "on-cpu" or "wall". Returns 0 or -EINVAL; @ret is written
- * on success only. */
+/* Returns "blocked", "run-queue", "waker", "on-cpu" or "wall". */
+const char *report_by_name(enum report_by by);
+
+/* Parses one of these. Returns 0 or -EINVAL; @ret is written on success only. */
 int report_by_parse(const char *name, enum report_by *ret);
 
 /* Writes the report of @model to @out. Returns 0 or -errno (-EINVAL: the format does not fit it);
