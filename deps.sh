@@ -47,6 +47,7 @@ test | cmd:memcached | memcached | memcached
 test | cmd:postgres file:/usr/lib/postgresql/*/bin/postgres | postgresql | postgresql-server
 test | cmd:flamegraph.pl file:/usr/share/perl5/Devel/NYTProf/flamegraph.pl | libdevel-nytprof-perl | perl-Devel-NYTProf
 test | cmd:go | golang-go | golang
+test | cmd:chromium cmd:chromium-browser cmd:google-chrome fn:has_no_browsers | chromium | chromium
 test | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a file:/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a | libclang-rt-dev | compiler-rt
 test | file:/usr/lib/gcc/*/*/libasan.so | gcc | libasan
 test | file:/usr/lib/gcc/*/*/libubsan.so | gcc | libubsan
@@ -67,6 +68,11 @@ find_bpftool() {
 		[ -x "$tool" ] && "$tool" version >/dev/null 2>&1 && echo "$tool" && return 0
 	done
 	return 1
+}
+
+# Ubuntu has browsers as snaps only; there the tests do without.
+has_no_browsers() {
+	grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null
 }
 
 found() {

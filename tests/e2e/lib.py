@@ -7,6 +7,7 @@ A test is a plain script: it calls check() and skip() and ends with finish(), wh
 import contextlib
 import json
 import os
+import pty
 import pwd
 import re
 import select
@@ -377,6 +378,22 @@ def wait_settled(pid: int, states: str = "SD") -> None:
 def run_loiter(*args: object) -> subprocess.CompletedProcess:
     return subprocess.run([str(LOITER), *map(str, args)], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S, check=False)
+
+
+def run_loiter_on_terminal(*args: object) -> tuple[subprocess.CompletedProcess, bytes]:
+    """Returns also the first of what stood on the terminal, which is standard output."""
+    master, slave = pty.openpty()
+    try:
+        done = subprocess.run([str(LOITER), *map(str, args)], stdout=slave, stderr=subprocess.PIPE,
+                              text=True, timeout=DEADLINE_S, check=False)
+        os.set_blocking(master, False)
+        shown = b""
+        with contextlib.suppress(BlockingIOError):
+            shown = os.read(master, 100)
+        return done, shown
+    finally:
+        os.close(slave)
+        os.close(master)
 
 
 def dump(*pids: int) -> dict[int, dict[int, Thread]]:

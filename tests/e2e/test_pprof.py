@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import html
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Iterator
 
 from lib import (DEADLINE_S, LOITER, REPO, Target, answers, attempt, check, finish, free_port,
-                 need_loiter, run_loiter, running, scratch_dir, tids, wait_for, wait_settled)
+                 need_loiter, run_loiter, run_loiter_on_terminal, running, scratch_dir, tids,
+                 wait_for, wait_settled)
 
 DEMO = REPO / "build" / "demo-server"
 STEPS_C = (REPO / "demo" / "steps.c").read_text().splitlines()
@@ -212,18 +212,8 @@ def test_kernel(path: Path, pid: int) -> None:
 def test_terminal(pid: int) -> None:
     """What is no text does not go to a terminal."""
     for args in ((), ("-o", "-")):
-        master, slave = pty.openpty()
-        try:
-            done = subprocess.run([str(LOITER), "dump", "-p", str(pid), "-f", "pprof", *args],
-                                  stdout=slave, stderr=subprocess.PIPE, text=True,
-                                  timeout=DEADLINE_S, check=False)
-            os.set_blocking(master, False)
-            with contextlib.suppress(BlockingIOError):
-                shown = os.read(master, 100)
-                check("nothing is shown on the terminal", not shown, shown)
-        finally:
-            os.close(slave)
-            os.close(master)
+        done, shown = run_loiter_on_terminal("dump", "-p", pid, "-f", "pprof", *args)
+        check("nothing is shown on the terminal", not shown, shown)
         check(f"a terminal is refused, {args}", done.returncode == 2 and "-o FILE" in done.stderr,
               done.stderr)
 
