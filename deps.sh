@@ -7,7 +7,8 @@
 #   deps.sh install SET...   installs that (root; apt-get on Debian and Ubuntu, dnf on Fedora)
 #   deps.sh bpftool          prints the path of a bpftool that works here
 #
-# Sets: build, demo (build and more), test (demo and more), lint (build and more), all.
+# Sets: build, demo (build and more), test (demo and more), bench (test and more: what loiter is
+# compared with), lint (build and more), all (but bench).
 # Everything is looked for as the build would find it, not in the package database: what was
 # installed by other means counts, and with nothing missing neither root nor network is needed.
 set -u
@@ -51,6 +52,10 @@ test | cmd:chromium cmd:chromium-browser cmd:google-chrome fn:has_no_browsers | 
 test | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a file:/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a | libclang-rt-dev | compiler-rt
 test | file:/usr/lib/gcc/*/*/libasan.so | gcc | libasan
 test | file:/usr/lib/gcc/*/*/libubsan.so | gcc | libubsan
+bench | cmd:offcputime cmd:bpf-offcputime | libbpf-tools | libbpf-tools
+bench | cmd:perf | @perf | perf
+bench | cmd:mariadbd | mariadb-server | mariadb-server
+bench | cmd:chrt | util-linux | util-linux
 lint | cmd:python3 | python3 | python3
 lint | cmd:clang-format | clang-format | clang-tools-extra
 lint | cmd:clang-tidy | clang-tidy | clang-tools-extra
@@ -96,10 +101,11 @@ sets_of() {
 	build) echo build ;;
 	demo) echo build demo ;;
 	test) echo build demo test ;;
+	bench) echo build demo test bench ;;
 	lint) echo build lint ;;
 	all) echo build demo test lint ;;
 	*)
-		echo "deps.sh: '$1' is none of build, demo, test, lint, all" >&2
+		echo "deps.sh: '$1' is none of build, demo, test, bench, lint, all" >&2
 		return 1
 		;;
 	esac
@@ -134,6 +140,10 @@ packages_for() {
 	while IFS='|' read -r debian fedora; do
 		if [ "$manager" = dnf ]; then
 			echo "$fedora"
+		elif [ "$debian" = @perf ]; then
+			# Ubuntu has it among the tools of its kernels.
+			apt-cache policy linux-perf | grep -q 'Candidate: [^(]' && echo linux-perf ||
+				printf '%s\n' linux-tools-common linux-tools-generic
 		elif [ "$debian" != @bpftool ]; then
 			echo "$debian"
 		elif [ "$manager" = apt ] && ! apt-cache policy bpftool | grep -q 'Candidate: [^(]'; then
@@ -153,6 +163,7 @@ end_services() {
 	for package; do
 		case $package in
 		redis | redis-server | memcached | nginx | postgresql) ;;
+		mariadb-server) package=mariadb ;;
 		nginx-light) package=nginx ;;
 		*) continue ;;
 		esac
@@ -232,7 +243,7 @@ main() {
 		done
 		;;
 	*)
-		echo "usage: deps.sh check|install [build|demo|test|lint|all]..., or deps.sh bpftool" >&2
+		echo "usage: deps.sh check|install [build|demo|test|bench|lint|all]..., or deps.sh bpftool" >&2
 		return 2
 		;;
 	esac

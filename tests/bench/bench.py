@@ -21,7 +21,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
@@ -71,22 +71,29 @@ class Row:
         return self.eu_stack.median / self.loiter.median if self.eu_stack else 0
 
 
-def run_once(command: list[str], output: Path) -> tuple[float, int]:
+class Run(NamedTuple):
+    """Of one command, once."""
+    seconds: float
+    maxrss_kb: int
+    started_at: float  # as time.time() has it
+
+
+def run_once(command: list[str], output: Path) -> Run:
     done = subprocess.run([sys.executable, "-ISE", str(METER), str(output), *command], check=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     cost = json.loads(done.stdout)
     # eu-stack ends with 1 when it missed something of one thread.
     if cost["status"] not in ((0,) if command[0] == str(lib.LOITER) else (0, 1)):
         raise RuntimeError(f"{' '.join(command)}: status {cost['status']}")
-    return cost["seconds"], cost["maxrss_kb"]
+    return Run(cost["seconds"], cost["maxrss_kb"], cost["started_at"])
 
 
 def measure(command: list[str], runs: int, output: Path, budget_s: float = 1e9) -> Cost:
     cost = Cost([], 0)
     while len(cost.seconds) < runs and (not cost.seconds or sum(cost.seconds) < budget_s):
-        seconds, maxrss_kb = run_once(command, output)
-        cost.seconds.append(seconds)
-        cost.maxrss_kb = max(cost.maxrss_kb, maxrss_kb)
+        run = run_once(command, output)
+        cost.seconds.append(run.seconds)
+        cost.maxrss_kb = max(cost.maxrss_kb, run.maxrss_kb)
     return cost
 
 
@@ -129,7 +136,7 @@ def measure_gaps(count: int, path: Path, eu_stack: bool) -> Gaps:
     output = path / "output"
     gaps = Gaps([], [], [], None)
     with lib.workload("herd", count, "heartbeat") as target, lib.workload("herd", count) as other:
-        span_s = 2 * max(run_once(loiter_command(target.pid), output)[0], 0.05)
+        span_s = 2 * max(run_once(loiter_command(target.pid), output).seconds, 0.05)
         for _ in range(GAP_RUNS):
             for spans, command in ((gaps.alone, ["sleep", "0.01"]),
                                    (gaps.elsewhere, loiter_command(other.pid)),
@@ -198,6 +205,14 @@ def machine() -> str:
             f"load {load} at the start")
 
 
+def conclude(lines: list[str], missed: list[str]) -> int:
+    """Prints the report, whose first line was printed at the start, and writes it to FILE."""
+    lines = lines + ([f"MISSED: {what}" for what in missed] or ["every promise kept"])
+    print("\n".join(lines[1:]))
+    Path(sys.argv[1]).write_text("\n".join(lines) + "\n")
+    return 1 if missed else 0
+
+
 def main() -> int:
     lines = [machine()]
     print(lines[0], flush=True)
@@ -216,11 +231,7 @@ def main() -> int:
         for count in COUNTS[1:]:
             gaps[count] = measure_gaps(count, path, eu_stack=True)
     lines += ["", *table(rows, gaps), ""]
-    missed = misses(rows, gaps)
-    lines += [f"MISSED: {what}" for what in missed] or ["every promise kept"]
-    print("\n".join(lines[1:]))
-    Path(sys.argv[1]).write_text("\n".join(lines) + "\n")
-    return 1 if missed else 0
+    return conclude(lines, misses(rows, gaps))
 
 
 if __name__ == "__main__":

@@ -305,6 +305,18 @@ def psql_session(target: Target) -> Iterator[int]:
         yield int(session.read_line())
 
 
+def mariadb() -> contextlib.AbstractContextManager[Target]:
+    def argv(path: Path, port: int) -> list[str]:
+        common = ["--no-defaults", "--user=root", f"--datadir={path / 'data'}"]
+        subprocess.run([find_program("mariadb-install-db"), *common, "--skip-test-db",
+                        "--auth-root-authentication-method=normal"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return [find_program("mariadbd") or "mariadbd", *common, f"--port={port}",
+                "--bind-address=127.0.0.1", f"--socket={path / 'socket'}",
+                f"--pid-file={path / 'pid'}"]
+    return server("mariadbd", argv)
+
+
 PYTHON_THREADS = """
 import queue, select, socket, sys, threading, time
 lock = threading.Lock()
