@@ -48,46 +48,49 @@ static __always_inline __u64 elapsed_ns(__u64 since, __u64 now)
 	return now > since ? now - since : 0;
 }
 
-static __always_inline __u32 hist_bucket(__u64 ns)
+/* 1 when @x is at least @limit. No jump, which the compiler would make of it: each doubles what the
+ * verifier goes through. */
+static __always_inline __u64 reaches(__u64 x, __u64 limit)
 {
-	__u64 us = ns / 1000;
-	__u32 bucket = 0;
+	__u64 less = limit - 1 - x;
 
-	if (us >> 16) {
-		bucket += 16;
-		us >>= 16;
-	}
-	if (us >> 8) {
-		bucket += 8;
-		us >>= 8;
-	}
-	if (us >> 4) {
-		bucket += 4;
-		us >>= 4;
-	}
-	if (us >> 2) {
-		bucket += 2;
-		us >>= 2;
-	}
-	if (us >> 1) {
-		bucket += 1;
-		us >>= 1;
-	}
-	bucket += us ? 1 : 0;
+	asm volatile("" : "+r"(less));
+	return less >> 63;
+}
+
+/* How many bits the microseconds of @ns have. */
+static __always_inline __u64 hist_bucket(__u64 ns)
+{
+	__u64 us = ns / 1000, bucket = 0, bits;
+
+	bits = reaches(us, 1 << 16) << 4;
+	bucket += bits;
+	us >>= bits;
+	bits = reaches(us, 1 << 8) << 3;
+	bucket += bits;
+	us >>= bits;
+	bits = reaches(us, 1 << 4) << 2;
+	bucket += bits;
+	us >>= bits;
+	bits = reaches(us, 1 << 2) << 1;
+	bucket += bits;
+	us >>= bits;
+	bucket += reaches(us, 1) + reaches(us, 2);
 	return bucket < WIRE_HIST_CNT ? bucket : WIRE_HIST_CNT - 1;
 }
 
+/* Only the CPU that @span's thread is being switched to writes it: nothing needs to be atomic. */
 static __always_inline void add_to_span(struct wire_span *span, __u64 blocked_ns, __u64 queued_ns)
 {
-	__sync_fetch_and_add(&span->cnt, 1);
-	__sync_fetch_and_add(&span->blocked_ns, blocked_ns);
-	__sync_fetch_and_add(&span->queued_ns, queued_ns);
+	span->cnt++;
+	span->blocked_ns += blocked_ns;
+	span->queued_ns += queued_ns;
 	if (blocked_ns > span->blocked_max_ns)
 		span->blocked_max_ns = blocked_ns;
 	if (queued_ns > span->queued_max_ns)
 		span->queued_max_ns = queued_ns;
-	__sync_fetch_and_add(&span->blocked_hist[hist_bucket(blocked_ns)], 1);
-	__sync_fetch_and_add(&span->queued_hist[hist_bucket(queued_ns)], 1);
+	span->blocked_hist[hist_bucket(blocked_ns)]++;
+	span->queued_hist[hist_bucket(queued_ns)]++;
 }
 
 /* Books one block and the wait in the run queue behind it; a preempted thread has no block. */
@@ -178,7 +181,7 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 
 		run->syscall_nr = arch_regs_syscall_nr(regs);
 		run->syscall_op = arch_regs_syscall_op(regs);
-		run->stack_id = current_stack(prev, WALKER_SWITCH);
+		run->stack_id = current_stack_from(prev, regs, WALKER_SWITCH);
 	}
 	if (cfg_kernel)
 		run->kstack_id = kernel_stack(ctx, prev->tgid, WALKER_SWITCH, WIRE_SPACE_KERNEL);

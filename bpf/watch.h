@@ -145,11 +145,11 @@ static __always_inline __u32 space_of(struct task_struct *task)
 	return 0;
 }
 
-/* Walks the stack of the current @task. Returns its id, 0 when there is none. */
-static __always_inline __u64 current_stack(struct task_struct *task, __u32 walker)
+/* As current_stack, for who has the registers already: they cost a call. */
+static __always_inline __u64 current_stack_from(struct task_struct *task, struct pt_regs *regs,
+						__u32 walker)
 {
 	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u32 space;
 
 	if (!s || task->flags & (TASK_PF_KTHREAD | TASK_PF_EXITING | TASK_PF_IO_WORKER))
@@ -165,6 +165,12 @@ static __always_inline __u64 current_stack(struct task_struct *task, __u32 walke
 	if (space ? walk_stack(walker, task->pid) : leave_walk(walker, task->pid))
 		return 0; /* counted by user space as a stack not known */
 	return s->id;
+}
+
+/* Walks the stack of the current @task. Returns its id, 0 when there is none. */
+static __always_inline __u64 current_stack(struct task_struct *task, __u32 walker)
+{
+	return current_stack_from(task, (struct pt_regs *)bpf_task_pt_regs(task), walker);
 }
 
 /* Returns the state of @task, made when this is the first event about it: until now it was in

@@ -88,6 +88,8 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	recorder->skel->rodata->cfg_kernel = options->kernel;
 	recorder->skel->rodata->cfg_verify_every = options->verify_every;
 	recorder->skel->rodata->cfg_self_tgid = (uint32_t)getpid();
+	/* What has nothing to do need not be verified. */
+	bpf_program__set_autoload(recorder->skel->progs.on_tick, options->sample_hz > 0);
 	code = record_bpf__load(recorder->skel);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");
