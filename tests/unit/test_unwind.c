@@ -302,6 +302,8 @@ static void test_leaf_without_cfi_is_guessed(void **state)
 	static struct trail trail;
 	static struct walk walk;
 	uint64_t words[2] = { 0 };
+	struct space space;
+	struct rule rule;
 
 	(void)state;
 	descend(&trail, 2);
@@ -316,6 +318,15 @@ static void test_leaf_without_cfi_is_guessed(void **state)
 	assert_true(walk.pc_cnt >= 2);
 	assert_int_equal(walk.pc[1], words[0]);
 	assert_int_not_equal(walk.quality, STACK_GUESSED);
+
+	/* So it is for the walks of the kernel. */
+	space_open(&space);
+	rule = unwinder_rule(space.unwinder, (uint64_t)(uintptr_t)bare_pc, true);
+	assert_true(rule.flags & RULE_LEAF);
+	rule = unwinder_rule(space.unwinder, (uint64_t)(uintptr_t)bare_syscall_pc, true);
+	assert_int_equal(rule.kind, RULE_SP);
+	assert_false(rule.flags & RULE_LEAF);
+	space_close(&space);
 }
 
 #endif

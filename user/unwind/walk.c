@@ -280,5 +280,9 @@ void unwinder_resume(struct unwinder *unwinder, const struct walk_cursor *cursor
 
 struct rule unwinder_rule(struct unwinder *unwinder, uint64_t pc, bool exact)
 {
-	return cfi_rule(unwinder->cfi, pc, exact);
+	struct rule rule = cfi_rule(unwinder->cfi, pc, exact);
+
+	if (rule.flags & RULE_LEAF && !is_guess(unwinder, &rule, pc))
+		rule.flags &= (uint8_t)~RULE_LEAF;
+	return rule;
 }

@@ -51,7 +51,8 @@ struct walk_cursor {
 void unwinder_resume(struct unwinder *unwinder, const struct walk_cursor *cursor,
 		     struct stack_memory *memory, struct walk *walk);
 
-/* Returns the rule that a walk of this process uses at @pc. */
+/* Returns the rule that a walk of this process uses at @pc, without RULE_LEAF where that is no
+ * guess. */
 struct rule unwinder_rule(struct unwinder *unwinder, uint64_t pc, bool exact);
 
 #endif
