@@ -29,14 +29,14 @@ static int capture_model(const struct options *options, struct model *model, str
 {
 	struct capture_options capture_options = { .kstacks = options->report.kernel };
 	struct capture *capture;
-	struct vec tgids;
+	struct targets targets;
 	int code;
 
-	code = targets_find(options, &tgids, err);
+	code = targets_find(options, &targets, err);
 	if (code)
 		goto out;
-	capture_options.tgids = tgids.data;
-	capture_options.tgid_cnt = tgids.len;
+	capture_options.tgids = targets.tgids.data;
+	capture_options.tgid_cnt = targets.tgids.len;
 	capture = capture_new(&capture_options, err);
 	if (!capture) {
 		code = -1;
@@ -45,7 +45,7 @@ static int capture_model(const struct options *options, struct model *model, str
 	code = take(capture, model, err);
 	capture_free(capture);
 out:
-	vec_release(&tgids);
+	targets_release(&targets);
 	return code;
 }
 
@@ -68,7 +68,7 @@ static int run_dump(const struct options *options)
 
 const struct command command_dump = {
 	.name = "dump",
-	.args = "{-p PID | -n NAME | -a}",
+	.args = "{-p PID | -n NAME | --cgroup PATH | -a}",
 	.summary = "every thread of a process, now: where it is blocked, on what, since when",
 	.doc = "Prints every thread of the processes named, grouped by identical stack, without "
 	       "stopping them.\v"

@@ -30,6 +30,7 @@ enum long_option {
 	OPT_TOP,
 	OPT_FREQ,
 	OPT_VERIFY,
+	OPT_CGROUP,
 };
 
 static const struct {
@@ -39,6 +40,11 @@ static const struct {
 	{ OPTIONS_TARGET, { "pid", 'p', "PID", 0, "the process with this id (repeatable)", 1 } },
 	{ OPTIONS_TARGET,
 	  { "name", 'n', "NAME", 0, "every process of this name (repeatable)", 1 } },
+	{ OPTIONS_TARGET,
+	  { "cgroup", OPT_CGROUP, "PATH", 0,
+	    "every process of this cgroup and those below: system.slice/redis.service "
+	    "(repeatable)",
+	    1 } },
 	{ OPTIONS_TARGET, { "all", 'a', NULL, 0, "every process of the machine", 1 } },
 	{ OPTIONS_REPORT, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
 	{ OPTIONS_REPORT,
@@ -95,6 +101,15 @@ static void add_pid(struct argp_state *state, struct options *options, const cha
 			return;
 	if (vec_append(&options->tgids, &pid, 1))
 		argp_error(state, "more than %d processes named", TARGET_MAX);
+}
+
+static void add_cgroup(struct argp_state *state, struct options *options, const char *path)
+{
+	if (!path[0])
+		argp_error(state, "'' is not a cgroup: it takes a path, such as "
+				  "system.slice/redis.service");
+	if (vec_append(&options->cgroups, &path, 1))
+		argp_error(state, "more than %d cgroups", TARGET_MAX);
 }
 
 static void set_color(struct argp_state *state, struct options *options, const char *when)
@@ -187,19 +202,19 @@ static void check_terminal(struct argp_state *state, const struct options *optio
 static void check_complete(struct argp_state *state, const struct options *options,
 			   const struct command *command)
 {
-	bool named = options->tgids.len || options->names.len;
+	bool named = options->tgids.len || options->names.len || options->cgroups.len;
 
 	if (command->groups & OPTIONS_FILE && !options->file)
 		argp_error(state, "no capture file named");
 	if (options->program && (named || options->all))
-		argp_error(state, "a program to run is all that is looked at: leave out -p, -n "
-				  "and -a");
+		argp_error(state, "a program to run is all that is looked at: leave out -p, -n, "
+				  "--cgroup and -a");
 	if (command->groups & OPTIONS_TARGET && !named && !options->all && !options->program)
-		argp_error(state, "no process named: use -p PID, -n NAME or -a%s",
+		argp_error(state, "no process named: use -p PID, -n NAME, --cgroup PATH or -a%s",
 			   command->groups & OPTIONS_PROGRAM ? ", or -- and a program to run" : "");
 	check_terminal(state, options);
 	if (named && options->all)
-		argp_error(state, "-a takes every process: leave out -p and -n");
+		argp_error(state, "-a takes every process: leave out -p, -n and --cgroup");
 }
 
 struct parse {
@@ -264,6 +279,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case 'n':
 		if (vec_append(&options->names, &arg, 1))
 			argp_error(state, "more than %d names", TARGET_MAX);
+		break;
+	case OPT_CGROUP:
+		add_cgroup(state, options, arg);
 		break;
 	case 'a':
 		options->all = true;
@@ -331,6 +349,7 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 	};
 	vec_init(&ret->tgids, sizeof(pid_t), TARGET_MAX);
 	vec_init(&ret->names, sizeof(char *), TARGET_MAX);
+	vec_init(&ret->cgroups, sizeof(char *), TARGET_MAX);
 	argp_err_exit_status = 2;
 	/* Leave out the note on short options' arguments: the list shows which take one. */
 	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
@@ -343,4 +362,5 @@ void options_release(struct options *options)
 {
 	vec_release(&options->tgids);
 	vec_release(&options->names);
+	vec_release(&options->cgroups);
 }

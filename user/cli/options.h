@@ -22,8 +22,9 @@ enum option_group {
 };
 
 struct options {
-	struct vec tgids; /* pid_t: the -p */
-	struct vec names; /* const char *: the -n, of argv */
+	struct vec tgids;   /* pid_t: the -p */
+	struct vec names;   /* const char *: the -n, of argv */
+	struct vec cgroups; /* const char *: the --cgroup, of argv */
 	bool all;
 	struct report_options report;
 	const char *output_path;      /* NULL: standard output */

@@ -125,14 +125,14 @@ static int record_program(const struct options *options, struct model *model, st
 
 static int record_targets(const struct options *options, struct model *model, struct err *err)
 {
-	struct vec tgids;
-	int code = targets_find(options, &tgids, err);
+	struct targets targets;
+	int code = targets_find(options, &targets, err);
 
 	if (!code)
 		code = targets_drop_power(true, err);
 	if (!code)
-		code = record(options, &tgids, NULL, model, err);
-	vec_release(&tgids);
+		code = record(options, &targets.tgids, NULL, model, err);
+	targets_release(&targets);
 	return code;
 }
 

@@ -9,9 +9,16 @@
 #include "base/vec.h"
 #include "cli/options.h"
 
-/* Initialises @tgids (pid_t) with the -p of @options, checked, and what the -n stand for; empty for
- * every process. The caller releases it in any case. Returns 0, or -errno with @err set. */
-int targets_find(const struct options *options, struct vec *tgids, struct err *err);
+/* The processes that are named by options. */
+struct targets {
+	struct vec tgids;   /* pid_t, each once; empty: every process */
+	struct vec cgroups; /* struct cgroup: the --cgroup, whose processes are in .tgids too */
+};
+
+/* Initialises @targets with the -p of @options, checked, and what the -n and --cgroup stand for.
+ * Released in any case. Returns 0, or -errno with @err set. */
+int targets_find(const struct options *options, struct targets *targets, struct err *err);
+void targets_release(struct targets *targets);
 
 /* Gives up, for good, every capability but those that reading the targets' memory and files takes,
  * and, with @observing, those that looking at threads by BPF takes. Returns 0, or -errno with @err

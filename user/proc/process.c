@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -157,4 +158,24 @@ int process_find(const char *name, struct vec *tgids, struct err *err)
 			return err_set(err, -E2BIG, "more than %d processes", PROCESS_MAX);
 	}
 	return 0;
+}
+
+static int compare_tgids(const void *a, const void *b)
+{
+	const pid_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void process_unique(struct vec *tgids)
+{
+	pid_t *tgid = tgids->data;
+	uint32_t kept = 0;
+
+	if (tgids->len)
+		qsort(tgid, tgids->len, sizeof(tgid[0]), compare_tgids);
+	for (uint32_t i = 0; i < tgids->len; i++)
+		if (!i || tgid[i] != tgid[kept - 1])
+			tgid[kept++] = tgid[i];
+	tgids->len = kept;
 }

@@ -19,6 +19,9 @@ int process_check(pid_t tgid, struct err *err);
  * Returns 0, or -errno with @err set. */
 int process_find(const char *name, struct vec *tgids, struct err *err);
 
+/* Sorts the processes @tgids (pid_t), and leaves each once. */
+void process_unique(struct vec *tgids);
+
 /* Writes the path of @tgid's executable to @path, "" when it has none or cannot be read. */
 void process_exe(pid_t tgid, char *path, size_t len);
 
