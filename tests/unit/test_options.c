@@ -38,7 +38,7 @@ static void test_dump_options(void **state)
 
 	(void)state;
 	parse(&command_dump,
-	      "-p 12 --pid=7 -p 12 -n redis -f json -k -v -q --no-idle --min-block 1500ms "
+	      "-p 12 --pid=7 -p 12 --cgroup a.slice/b --cgroup=/c -n redis -f json -k -v -q --no-idle --min-block 1500ms "
 	      "-o out.txt",
 	      room, sizeof(room), &options);
 	assert_int_equal(options.tgids.len, 2);
@@ -46,6 +46,9 @@ static void test_dump_options(void **state)
 	assert_int_equal(*(pid_t *)vec_at(&options.tgids, 1), 7);
 	assert_int_equal(options.names.len, 1);
 	assert_string_equal(*(const char **)vec_at(&options.names, 0), "redis");
+	assert_int_equal(options.cgroups.len, 2);
+	assert_string_equal(*(const char **)vec_at(&options.cgroups, 0), "a.slice/b");
+	assert_string_equal(*(const char **)vec_at(&options.cgroups, 1), "/c");
 	assert_false(options.all);
 	assert_int_equal(options.report.format, REPORT_JSON);
 	assert_true(options.report.kernel && options.report.verbose && options.report.no_idle);
