@@ -9,6 +9,28 @@
 #define CLONE_THREAD_FLAG 0x00010000
 #define ENOENT_NR 2
 
+#define SHOWN_BIRTH_MAX 131072
+#define SHOWN_STACK_MAX 8192
+
+/* loiter_births, loiter_bstacks: who created each living thread, by tid, and the stacks by id.
+ * Written by user space; no program reads them: they are for other loiters, which find them by
+ * their names, and are gone when this one is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SHOWN_BIRTH_MAX);
+	__type(key, __u32);
+	__type(value, struct wire_birth);
+} loiter_births SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SHOWN_STACK_MAX);
+	__type(key, __u64);
+	__type(value, struct wire_birth_stack);
+} loiter_bstacks SEC(".maps");
+
 /* The child begins with its parent's code. */
 static __always_inline void watch_child(struct task_struct *parent, struct task_struct *child)
 {
@@ -49,7 +71,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
 	if (watch_of(task->tgid) == WATCH_FROM_EXEC) {
-		struct wire_run *run = run_of(task, 0, bpf_ktime_get_ns());
+		struct wire_run *run = cfg_runs ? run_of(task, 0, bpf_ktime_get_ns()) : NULL;
 
 		if (run)
 			run->state = WIRE_RUN_ON_CPU;

@@ -18,6 +18,7 @@ enum watch {
 };
 
 const volatile __u32 cfg_self_tgid = 0;
+const volatile bool cfg_runs = true; /* whether what threads do is kept, or only their births */
 
 /* Programs do nothing before user space sets it: the start of the window. */
 volatile __u64 record_start_ns = 0;

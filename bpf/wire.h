@@ -244,6 +244,20 @@ struct wire_birth {
 	char creator_comm[WIRE_COMM_BYTES];
 };
 
+/* The stack of a thread's creator, as a recording shows it to other loiters. */
+struct wire_birth_stack {
+	__u32 end; /* enum stack_end of the model */
+	__u32 pc_cnt;
+	__u32 guessed_idx; /* first pc found without CFI; .pc_cnt when there is none */
+	__u32 pad;
+	__u64 pc[WIRE_WALK_MAX + 1];   /* leaf first, with WIRE_PC_EXACT */
+	__u32 code[WIRE_WALK_MAX + 1]; /* what code each is of: a number for a file in its place */
+};
+
+/* Names of the maps by which they do, of tids and of stack ids. */
+#define WIRE_BIRTHS_MAP "loiter_births"
+#define WIRE_BIRTH_STACKS_MAP "loiter_bstacks"
+
 /* Key and value of the table that blocks are added up in. */
 struct wire_span_key {
 	__u32 tid;
@@ -311,6 +325,8 @@ _Static_assert(sizeof(struct wire_run) == 104, "wire_run");
 _Static_assert(sizeof(struct wire_exit) == 136, "wire_exit");
 _Static_assert(sizeof(struct wire_remap) == 32, "wire_remap");
 _Static_assert(sizeof(struct wire_birth) == 56, "wire_birth");
+_Static_assert(sizeof(struct wire_birth_stack) == 16 + 12 * (WIRE_WALK_MAX + 1),
+	       "wire_birth_stack");
 _Static_assert(sizeof(struct wire_span_key) == 48, "wire_span_key");
 _Static_assert(sizeof(struct wire_span) == 264, "wire_span");
 _Static_assert(sizeof(struct wire_rule) == 16, "wire_rule");

@@ -72,6 +72,17 @@ static int on_ring_record(void *arg, void *bytes, size_t len)
 	return 0;
 }
 
+/* Where only births are of interest nothing looks at the scheduler, whose tables stay empty. */
+static void leave_out_switches(struct record_bpf *skel)
+{
+	bpf_program__set_autoload(skel->progs.on_switch, false);
+	bpf_program__set_autoload(skel->progs.on_waking, false);
+	bpf_program__set_autoload(skel->progs.on_wakeup_new, false);
+	bpf_map__set_max_entries(skel->maps.runs, 1);
+	bpf_map__set_max_entries(skel->maps.spans, 1);
+	skel->rodata->cfg_runs = false;
+}
+
 static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
 {
 	int code;
@@ -90,6 +101,8 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	recorder->skel->rodata->cfg_self_tgid = (uint32_t)getpid();
 	/* What has nothing to do need not be verified. */
 	bpf_program__set_autoload(recorder->skel->progs.on_tick, options->sample_hz > 0);
+	if (options->births_only)
+		leave_out_switches(recorder->skel);
 	code = record_bpf__load(recorder->skel);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");
@@ -284,6 +297,23 @@ int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number
 
 	return bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.spaces), &tgid, &space,
 				   BPF_ANY);
+}
+
+void recorder_show_birth(struct recorder *recorder, const struct wire_birth *birth)
+{
+	bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.loiter_births), &birth->tid, birth,
+			    BPF_ANY);
+}
+
+void recorder_show_stack(struct recorder *recorder, uint64_t id,
+			 const struct wire_birth_stack *stack)
+{
+	bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.loiter_bstacks), &id, stack, BPF_ANY);
+}
+
+void recorder_hide_birth(struct recorder *recorder, uint32_t tid)
+{
+	bpf_map_delete_elem(bpf_map__fd(recorder->skel->maps.loiter_births), &tid);
 }
 
 int recorder_read_runs(struct recorder *recorder,

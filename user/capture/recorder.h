@@ -26,6 +26,7 @@ struct recorder_options {
 	const pid_t *tgids; /* borrowed during recorder_new; with .tgid_cnt 0: every process */
 	uint32_t tgid_cnt;
 	bool from_exec;		     /* each from its next exec on */
+	bool births_only;	     /* only who creates threads and processes */
 	uint64_t min_block_ns;	     /* single blocks shorter than this are not booked */
 	uint32_t sample_hz;	     /* of the CPU clock; 0: none */
 	bool wakers;		     /* note who wakes whom */
@@ -84,6 +85,13 @@ int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number
 
 /* Tells the kernel that code @code_id of a WIRE_REMAP is part of address space @space. */
 void recorder_put_code(struct recorder *recorder, uint32_t space, uint64_t code_id);
+
+/* Show other loiters who created a thread, with the stack of that id, until the thread ends. What
+ * does not fit is not shown. */
+void recorder_show_birth(struct recorder *recorder, const struct wire_birth *birth);
+void recorder_show_stack(struct recorder *recorder, uint64_t id,
+			 const struct wire_birth_stack *stack);
+void recorder_hide_birth(struct recorder *recorder, uint32_t tid);
 
 /* Visits what is kept of each living thread, and each sum. A negative return of the visitor ends it
  * and is passed on. Returns 0 or -errno. */

@@ -3,16 +3,21 @@
 #include "capture/capture.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/program.h"
 #include "cli/say.h"
 #include "cli/targets.h"
 #include "collect/assemble.h"
+#include "collect/births.h"
 #include "collect/snapshot.h"
 
 static int take(struct capture *capture, struct model *model, struct err *err)
 {
 	struct snapshot snapshot;
+	struct births births;
+	struct assemble_spans creators = { .add = births_to_model, .arg = &births };
 	int code = snapshot_take(capture, &snapshot, err);
 
+	births_find(&births, &snapshot);
 	/* From here on files of the targets are parsed: with as little power as that takes. */
 	if (!code)
 		code = targets_drop_power(false, err);
@@ -20,7 +25,8 @@ static int take(struct capture *capture, struct model *model, struct err *err)
 		code = err_set(err, -1,
 			       "no thread of the processes named was seen: have they exited?");
 	if (!code)
-		code = assemble_model(&snapshot, NULL, model, err);
+		code = assemble_model(&snapshot, &creators, model, err);
+	births_release(&births);
 	snapshot_release(&snapshot);
 	return code;
 }
@@ -49,6 +55,26 @@ out:
 	return code;
 }
 
+/* Looks at a program that is watched from its birth, a while after it. */
+static int dump_program(const struct options *options, struct model *model, struct err *err)
+{
+	struct program program;
+	int code = program_start(&program, options, err);
+	struct record_options record_options = { .tgids = program.tgids.data,
+						 .tgid_cnt = program.tgids.len,
+						 .child = &program.child,
+						 .births_only = true,
+						 .kernel = options->report.kernel,
+						 .duration_ns = options->duration_ns };
+
+	if (!code)
+		code = births_take(&record_options, model, err);
+	if (!code)
+		program_say(&program, options);
+	program_release(&program);
+	return code;
+}
+
 static int run_dump(const struct options *options)
 {
 	struct model model;
@@ -56,7 +82,8 @@ static int run_dump(const struct options *options)
 	int status;
 
 	model_init(&model);
-	if (capture_model(options, &model, &err)) {
+	if (options->program ? dump_program(options, &model, &err)
+			     : capture_model(options, &model, &err)) {
 		say_error("%s", err.msg);
 		status = STATUS_FAILED;
 	} else {
@@ -68,16 +95,19 @@ static int run_dump(const struct options *options)
 
 const struct command command_dump = {
 	.name = "dump",
-	.args = "{-p PID | -n NAME | --cgroup PATH | -a}",
+	.args = "{-p PID | -n NAME | --cgroup PATH | -a | -- PROGRAM [ARG...]}",
 	.summary = "every thread of a process, now: where it is blocked, on what, since when",
 	.doc = "Prints every thread of the processes named, grouped by identical stack, without "
-	       "stopping them.\v"
+	       "stopping them. A program behind -- is started, and looked at a while after: then each "
+	       "thread is shown with who created it, and where.\v"
 	       "Examples:\n"
 	       "  sudo loiter dump -p 1234\n"
 	       "  sudo loiter dump -n nginx --no-idle --min-block 10s\n"
 	       "  sudo loiter dump -p 1234 -f folded | flamegraph.pl > threads.svg\n"
 	       "  sudo loiter dump -p 1234 --save hang.loiter\n"
-	       "  loiter replay hang.loiter",
-	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_AGE | OPTIONS_SAVE,
+	       "  loiter replay hang.loiter\n"
+	       "  sudo loiter dump -d 5s -- ./server --port 8080",
+	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_AGE | OPTIONS_SAVE | OPTIONS_PROGRAM |
+		  OPTIONS_DELAY,
 	.run = run_dump,
 };

@@ -15,6 +15,7 @@
 #define TARGET_MAX 4096
 #define FREQ_MAX_HZ 10000
 #define DURATION_DEFAULT_NS (10 * 1000000000ULL)
+#define DELAY_DEFAULT_NS (1000000000ULL)
 #define DURATION_NOT_GIVEN UINT64_MAX
 #define FREQ_DEFAULT_HZ 99
 #define TOP_DEFAULT 20
@@ -54,6 +55,8 @@ static const struct {
 	  { "duration", 'd', "TIME", 0,
 	    "record for TIME: 30s, 5m (default 10s, or until the program ends); 0: until Ctrl-C",
 	    2 } },
+	{ OPTIONS_DELAY,
+	  { "delay", 'd', "TIME", 0, "look at the program TIME after its start (default 1s)", 2 } },
 	{ OPTIONS_RECORD,
 	  { "freq", OPT_FREQ, "HZ", 0, "sample threads on CPUs HZ times a second (default 99)",
 	    2 } },
@@ -177,10 +180,20 @@ static void set_format(struct argp_state *state, struct options *options,
 			   format_names(true, names));
 }
 
-static void set_default_duration(struct options *options)
+static void set_default_duration(struct argp_state *state, struct options *options,
+				 const struct command *command)
 {
-	if (options->duration_ns == DURATION_NOT_GIVEN)
-		options->duration_ns = options->program ? 0 : DURATION_DEFAULT_NS;
+	bool delay = command->groups & OPTIONS_DELAY;
+
+	if (delay && !options->program && options->duration_ns != DURATION_NOT_GIVEN)
+		argp_error(state, "-d is for a program to run: a dump of others is of now");
+	if (delay && !options->duration_ns)
+		argp_error(state, "'0' is too soon: the program has to run for a while");
+	if (options->duration_ns != DURATION_NOT_GIVEN)
+		return;
+	options->duration_ns = delay		  ? DELAY_DEFAULT_NS
+			       : options->program ? 0
+						  : DURATION_DEFAULT_NS;
 }
 
 /* Formats that nobody reads on a terminal go into a file. */
@@ -320,7 +333,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		check_complete(state, options, parse->command);
-		set_default_duration(options);
+		set_default_duration(state, options, parse->command);
 		break;
 	default:
 		return parse_recording(key, arg, state, options);

@@ -18,6 +18,7 @@ enum option_group {
 	OPTIONS_AGE = 1 << 4,	  /* which threads of a snapshot */
 	OPTIONS_SPANS = 1 << 5,	  /* how to print a recording */
 	OPTIONS_RECORD = 1 << 6,  /* how to record */
+	OPTIONS_DELAY = 1 << 8,	  /* how long such a program runs before it is looked at */
 	OPTIONS_PROGRAM = 1 << 7, /* a program to start, as the arguments behind "--" */
 };
 
@@ -33,9 +34,10 @@ struct options {
 	char **program;		      /* the words behind "--", of argv, up to a NULL; NULL */
 	const char *snapshot_option;  /* one that was given and only snapshots know; NULL */
 	const char *recording_option; /* likewise of recordings */
-	uint64_t duration_ns;	      /* of a recording; 0: until stopped, or the program's end */
-	uint32_t sample_hz;	      /* of a recording */
-	uint32_t verify_every;	      /* of a recording: one of so many stacks; 0: none */
+	uint64_t duration_ns;  /* of a recording, or a delay; 0: until stopped, or the program's end
+				*/
+	uint32_t sample_hz;    /* of a recording */
+	uint32_t verify_every; /* of a recording: one of so many stacks; 0: none */
 	bool quiet;
 };
 

@@ -4,15 +4,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/program.h"
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/targets.h"
 #include "collect/record.h"
-#include "proc/child.h"
 
 static const int ending_signals[] = { SIGINT, SIGTERM };
 #define ENDING_CNT (sizeof(ending_signals) / sizeof(ending_signals[0]))
@@ -87,39 +86,17 @@ static int record(const struct options *options, const struct vec *tgids, struct
 	return code;
 }
 
-/* What became of the program is worth a word when it is not a plain end. */
-static void say_how_it_ended(const struct options *options, struct child *child)
-{
-	if (options->quiet)
-		return;
-	if (!child_ended(child))
-		say_error("'%s' (pid %d) goes on", child->name, child->pid);
-	else if (WIFSIGNALED(child->status))
-		say_error("'%s' was ended by signal %d (%s)", child->name, WTERMSIG(child->status),
-			  strsignal(WTERMSIG(child->status)));
-	else if (WEXITSTATUS(child->status))
-		say_error("'%s' ended with status %d", child->name, WEXITSTATUS(child->status));
-}
-
 /* Records a program from its birth. */
 static int record_program(const struct options *options, struct model *model, struct err *err)
 {
-	struct child child;
-	struct vec tgids;
-	int code = child_start(&child, options->program, err);
+	struct program program;
+	int code = program_start(&program, options, err);
 
-	if (code)
-		return code;
-	vec_init(&tgids, sizeof(pid_t), 1);
-	code = vec_append(&tgids, &child.pid, 1);
 	if (!code)
-		code = targets_drop_power(true, err);
+		code = record(options, &program.tgids, &program.child, model, err);
 	if (!code)
-		code = record(options, &tgids, &child, model, err);
-	if (!code)
-		say_how_it_ended(options, &child);
-	child_release(&child);
-	vec_release(&tgids);
+		program_say(&program, options);
+	program_release(&program);
 	return code;
 }
 
@@ -156,7 +133,7 @@ static int run_record(const struct options *options)
 
 const struct command command_record = {
 	.name = "record",
-	.args = "[-- PROGRAM [ARG...]]",
+	.args = "{-p PID | -n NAME | --cgroup PATH | -a | -- PROGRAM [ARG...]}",
 	.summary = "where the threads of a process spend their time, over a while, by stack",
 	.doc = "Records the threads of the processes named, without stopping them, and prints where "
 	       "they were blocked (or what --by names), most time first. Processes that they fork "

@@ -357,7 +357,7 @@ static int name_functions(struct assembly *assembly, struct target *target, uint
 
 	if (symbolizer)
 		code = symbolize(assembly, target, symbolizer, process, err);
-	if (!code && spans)
+	if (!code && spans && spans->space)
 		code = name_old_code(assembly, spans, process, err);
 	if (code)
 		return code;
@@ -389,7 +389,7 @@ static int finish_target(struct assembly *assembly, uint32_t idx,
 	if (target->modules && !symbolizer)
 		return -ENOMEM;
 	code = name_functions(assembly, target, process, symbolizer, spans, err);
-	if (!code && symbolizer && !spans)
+	if (!code && symbolizer && !assembly->is_recording)
 		objects = wait_objects_new(target->pid, &target->maps, symbolizer, NULL);
 	if (!code)
 		describe_waits(assembly, idx, objects);
@@ -477,7 +477,7 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 		if (code)
 			return code;
 	}
-	if (spans)
+	if (assembly->is_recording)
 		classify_spans(assembly, spans);
 	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;
 	model->losses[LOSS_MODULES_CHANGED] += sigbus_lost_pages();
@@ -505,7 +505,7 @@ int assemble_model(struct snapshot *snapshot, const struct assemble_spans *spans
 		.first_thread = new_indices(snapshot->targets.len),
 		.next_thread = new_indices(snapshot->entries.len),
 		.entry_of_thread = new_indices(snapshot->entries.len),
-		.is_recording = spans != NULL,
+		.is_recording = spans && spans->ops,
 	};
 	int code;
 

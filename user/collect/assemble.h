@@ -9,13 +9,13 @@
 
 #define ASSEMBLE_OP_UNKNOWN UINT64_MAX
 
-/* What a recording adds to a snapshot. */
+/* What a recording adds to a snapshot; without .ops it is still a snapshot. */
 struct assemble_spans {
 	/* Adds the spans to @model; @thread_of_entry gives each of the snapshot's entries its
 	 * thread (MODEL_NONE: none). Returns 0 or -errno. */
 	int (*add)(void *arg, struct model *model, const uint32_t *thread_of_entry);
 	/* Returns number @i of the address spaces that stacks of process @tgid were walked in, NULL
-	 * behind the last one. After .add. */
+	 * behind the last one. After .add. NULL: the snapshot's own are all there are. */
 	struct target *(*space)(void *arg, uint32_t tgid, uint32_t i);
 	void *arg;
 	const struct vec *ops; /* uint64_t, by span: the system call's second argument, or

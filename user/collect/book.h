@@ -105,6 +105,9 @@ int book_add_run(struct book *book, uint32_t entry, const struct wire_run *run, 
 /* Adds it all to @model: the .add of struct assemble_spans, with the book as its argument. */
 int book_to_model(void *book, struct model *model, const uint32_t *thread_of_entry);
 
+/* Likewise, only who created each thread. */
+int book_births_to_model(void *book, struct model *model, const uint32_t *thread_of_entry);
+
 /* The .space of struct assemble_spans. */
 struct target *book_space(void *book, uint32_t tgid, uint32_t i);
 

@@ -215,15 +215,6 @@ static int on_cpu_to_model(struct book *book, struct model *model, const uint32_
 	return err;
 }
 
-/* Returns the process of @model with @tgid, MODEL_NONE when it is none of the targets. */
-static uint32_t find_process(const struct model *model, uint32_t tgid)
-{
-	for (uint32_t i = 0; i < model->processes.len; i++)
-		if (model_process(model, i)->tgid == tgid)
-			return i;
-	return MODEL_NONE;
-}
-
 static int birth_to_model(struct book *book, const struct wire_birth *birth, struct model *model,
 			  const uint32_t *thread_of_entry)
 {
@@ -243,20 +234,31 @@ static int birth_to_model(struct book *book, const struct wire_birth *birth, str
 	added->creator_comm = strpool_add(&model->strings, birth->creator_comm);
 	process = model_thread(model, thread)->process;
 	if (birth->creator_tgid != birth->tgid)
-		process = find_process(model, birth->creator_tgid);
+		process = model_find_process(model, birth->creator_tgid);
 	if (process != MODEL_NONE && table_find(&book->stack_by_id, birth->stack_id, &stack))
 		added->stack = stack_to_model(book, stack, model, process);
 	return 0;
 }
 
+int book_births_to_model(void *arg, struct model *model, const uint32_t *thread_of_entry)
+{
+	struct book *book = arg;
+	int err = 0;
+
+	model->losses[LOSS_EVENTS_DROPPED] += book->lost_birth_cnt;
+	for (uint32_t i = 0; i < book->births.len && !err; i++)
+		err = birth_to_model(book, vec_at(&book->births, i), model, thread_of_entry);
+	return err;
+}
+
 int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entry)
 {
 	struct book *book = arg;
+	int err;
 
 	model->window_ns = book->end_ns - book->start_ns;
 	model->losses[LOSS_SPANS_NO_STACK] += book->no_stack_cnt;
 	model->losses[LOSS_WAKERS_NO_STACK] += book->no_waker_stack_cnt;
-	model->losses[LOSS_EVENTS_DROPPED] += book->lost_birth_cnt;
 	/* Threads that ran all through the snapshot, or began behind it, are what a recording is
 	 * for. */
 	model->losses[LOSS_THREADS_RACED] = 0;
@@ -264,18 +266,13 @@ int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entr
 	for (uint32_t i = 0; i < book->lines.len; i++) {
 		const struct book_line *line = vec_at(&book->lines, i);
 		uint32_t thread = thread_of_entry[line->entry];
-		int err = thread == MODEL_NONE
-				  ? 0
-				  : line_to_model(book, line, model, thread, thread_of_entry);
 
+		err = thread == MODEL_NONE
+			      ? 0
+			      : line_to_model(book, line, model, thread, thread_of_entry);
 		if (err)
 			return err;
 	}
-	for (uint32_t i = 0; i < book->births.len; i++) {
-		int err = birth_to_model(book, vec_at(&book->births, i), model, thread_of_entry);
-
-		if (err)
-			return err;
-	}
-	return on_cpu_to_model(book, model, thread_of_entry);
+	err = book_births_to_model(book, model, thread_of_entry);
+	return err ? err : on_cpu_to_model(book, model, thread_of_entry);
 }

@@ -18,17 +18,39 @@ struct recording {
 	struct capture *capture;
 	struct snapshot snapshot;
 	struct spaces spaces;
+	bool has_spaces;
 	struct book book;
 	struct kstacks kstacks;
 	struct vec ended; /* struct wire_exit */
 	struct vec runs;  /* struct living_run */
 	struct walk walk;
+	struct table shown; /* ids of the stacks that other loiters are shown */
+	struct wire_birth_stack shown_stack;
 };
 
 struct living_run {
 	uint32_t tid;
 	struct wire_run run;
 };
+
+/* Loads what @options, borrowed until recording_free, need. Returns NULL with @err set. */
+struct recording *recording_new(const struct record_options *options, struct err *err);
+void recording_free(struct recording *recording);
+
+/* Begin the window: with processes that are there already, whose snapshot is left in .snapshot; or
+ * with a program that has not begun, all of whose threads are still to be born. Return 0, or -errno
+ * with @err set. */
+int recording_begin(struct recording *recording, struct err *err);
+int recording_begin_child(struct recording *recording, struct err *err);
+
+/* Takes in what comes until the window is over. Returns 0, or -errno with @err set. */
+int recording_follow(struct recording *recording, struct err *err);
+
+/* Takes in one record; a capture_visit with the recording as its argument. */
+int recording_on_event(void *recording, const struct wire_record *record);
+
+/* Adds what the programs lost to the snapshot's losses. */
+void recording_add_losses(struct recording *recording);
 
 /* Makes the snapshot's entries complete, one for each thread that lived in the window, and books
  * what is in no sum of the kernel's. Returns 0 or -errno. */

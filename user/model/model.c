@@ -51,6 +51,14 @@ uint32_t model_add_process(struct model *model, uint32_t tgid, uint64_t start_ns
 	return model->processes.len - 1;
 }
 
+uint32_t model_find_process(const struct model *model, uint32_t tgid)
+{
+	for (uint32_t i = 0; i < model->processes.len; i++)
+		if (model_process(model, i)->tgid == tgid)
+			return i;
+	return MODEL_NONE;
+}
+
 struct model_thread *model_add_thread(struct model *model, uint32_t process, uint32_t tid)
 {
 	struct model_thread *thread = vec_push(&model->threads);

@@ -192,6 +192,9 @@ void model_release(struct model *model);
 /* Returns the new process's index, or MODEL_NONE (maximum reached, no memory). */
 uint32_t model_add_process(struct model *model, uint32_t tgid, uint64_t start_ns);
 
+/* Returns the index of the process with @tgid, or MODEL_NONE. */
+uint32_t model_find_process(const struct model *model, uint32_t tgid);
+
 /* Returns a new thread, zeroed but for its indices, or NULL; valid until the next one is added. */
 struct model_thread *model_add_thread(struct model *model, uint32_t process, uint32_t tid);
 
