@@ -233,6 +233,24 @@ static void test_empty(void **state)
 	model_release(&model);
 }
 
+/* JSON readers take no number beyond INT64_MAX, and a capture may have any. */
+static void test_huge_numbers(void **state)
+{
+	const struct report_options options = { .format = REPORT_HTML };
+	struct model_thread *thread;
+	struct model model;
+	uint32_t process;
+
+	(void)state;
+	sample_init(&model);
+	process = sample_process(&model, 4711, "huge", 60);
+	thread = sample_thread(&model, process, 4711, MODEL_NONE, WAIT_SLEEP, UINT64_MAX);
+	thread->run_cnt = UINT64_MAX;
+	assert_int_equal(model_sort(&model), 0);
+	json_decref(load_data(&model, &options));
+	model_release(&model);
+}
+
 /* -- names that want to be markup -- */
 
 static const char *const harmful[] = {
@@ -287,7 +305,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),		cmocka_unit_test(test_rest_is_constant),
 		cmocka_unit_test(test_rows_are_folded), cmocka_unit_test(test_threads_of_rows),
-		cmocka_unit_test(test_empty),		cmocka_unit_test(test_harmless),
+		cmocka_unit_test(test_empty),		cmocka_unit_test(test_huge_numbers),
+		cmocka_unit_test(test_harmless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

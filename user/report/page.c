@@ -130,9 +130,15 @@ void page_put_path(struct page *page)
 	fputc(']', page->data);
 }
 
+/* Returns @value, or what JSON readers take in its place. */
+static uint64_t capped(uint64_t value)
+{
+	return value > INT64_MAX ? INT64_MAX : value;
+}
+
 void page_put_u64(struct page *page, const char *key, uint64_t value)
 {
-	fprintf(page->data, ",\"%s\":%" PRIu64, key, value > INT64_MAX ? INT64_MAX : value);
+	fprintf(page->data, ",\"%s\":%" PRIu64, key, capped(value));
 }
 
 int page_put_where(struct page *page, uint32_t stack)
@@ -161,12 +167,13 @@ void page_put_threads(struct page *page, const struct members *members, bool wai
 
 		fprintf(data, "%s[%u,%u", i ? "," : "", thread->tid, name);
 		if (waits && state_has_age(thread->state))
-			fprintf(data, ",%" PRIu64, thread->age_ns);
+			fprintf(data, ",%" PRIu64, capped(thread->age_ns));
 		else if (waits)
 			fputs(",-1", data);
 		if (waits)
 			fprintf(data, ",%u,%" PRIu64,
-				page_name(page, model_str(model, thread->object)), thread->run_cnt);
+				page_name(page, model_str(model, thread->object)),
+				capped(thread->run_cnt));
 		fputc(']', data);
 	}
 	fputc(']', data);
