@@ -334,8 +334,9 @@ __noinline int send_miss(__u32 walker, __u32 tid)
 	if (!s)
 		return -1; /* cannot be */
 	last = bpf_map_lookup_elem(&asked, &s->miss_key);
-	/* Ticks of the clock are few, and stand at another pc each time. */
-	if (walker != WALKER_CLOCK && last && now - *last < MISS_RESEND_NS) {
+	/* Ticks of the clock are few, and stand at another pc each time; births each count. */
+	if (walker != WALKER_CLOCK && walker != WALKER_BIRTH && last &&
+	    now - *last < MISS_RESEND_NS) {
 		__sync_fetch_and_add(&drop_misses, 1);
 		return -1;
 	}

@@ -13,7 +13,7 @@ WORKLOAD_DEPS := $(wildcard $(WORKLOAD_DIR)/*.h) tests/e2e/e2e.mk
 MUSL_GCC := $(shell command -v musl-gcc 2>/dev/null)
 
 WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped mixcpp herd spin \
-	churn execloop exiting busy zombie zombie_leader vforker ages \
+	churn execloop exiting busy makers zombie zombie_leader vforker ages \
 	depth)
 ifeq ($(ARCH),x86_64)
 WORKLOADS += $(W)/garbage $(W)/jit
@@ -35,7 +35,7 @@ $(W)/$(1): $(2) $(WORKLOAD_DEPS)
 endef
 
 plain_rule = $(eval $(call workload_rule,$(1),$(WORKLOAD_DIR)/$(1).c $(WORKLOAD_DIR)/workload.c,,$$(WORKLOAD_CC)))
-$(foreach name,herd spin churn execloop exiting busy garbage zombie zombie_leader vforker ages depth jit,\
+$(foreach name,herd spin churn execloop exiting busy makers garbage zombie zombie_leader vforker ages depth jit,\
 	$(call plain_rule,$(name)))
 $(eval $(call workload_rule,mix,$(MIX_SRC),,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-O0,$(MIX_SRC),-O0,$$(WORKLOAD_CC)))
