@@ -76,6 +76,7 @@ class Run(NamedTuple):
     seconds: float
     maxrss_kb: int
     started_at: float  # as time.time() has it
+    cpu_s: float
 
 
 def run_once(command: list[str], output: Path) -> Run:
@@ -85,7 +86,7 @@ def run_once(command: list[str], output: Path) -> Run:
     # eu-stack ends with 1 when it missed something of one thread.
     if cost["status"] not in ((0,) if command[0] == str(lib.LOITER) else (0, 1)):
         raise RuntimeError(f"{' '.join(command)}: status {cost['status']}")
-    return Run(cost["seconds"], cost["maxrss_kb"], cost["started_at"])
+    return Run(cost["seconds"], cost["maxrss_kb"], cost["started_at"], cost["cpu_s"])
 
 
 def measure(command: list[str], runs: int, output: Path, budget_s: float = 1e9) -> Cost:

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """meter.py OUTPUT COMMAND...: runs COMMAND with its stdout in OUTPUT and prints, as JSON, its exit
-status, when it was started (seconds since 1970), the seconds that it took and its greatest resident
-memory in KB.
+status, when it was started (seconds since 1970), the seconds that it took, those of a CPU, and its
+greatest resident memory in KB.
 
 A process of its own: the memory that Linux reports for a child begins with that of the process
 that started it, so that process has to be small. Imports next to nothing, hence."""
@@ -19,7 +19,8 @@ def main() -> None:
     _, status, usage = os.wait4(pid, 0)
     seconds = time.monotonic() - started
     print(f'{{"status": {os.waitstatus_to_exitcode(status)}, "seconds": {seconds:.6f}, '
-          f'"started_at": {started_at:.6f}, "maxrss_kb": {usage.ru_maxrss}}}')
+          f'"started_at": {started_at:.6f}, "cpu_s": {usage.ru_utime + usage.ru_stime:.6f}, '
+          f'"maxrss_kb": {usage.ru_maxrss}}}')
 
 
 if __name__ == "__main__":

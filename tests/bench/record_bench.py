@@ -8,8 +8,8 @@ The target is two threads on one CPU that hand a token to and fro, so that all i
 They run as SCHED_BATCH: a thread that is woken waits until the other blocks, each switch is one
 that blocks, and all observers have the same to do at each. What a switch costs is the run time of
 all programs of the observer, from the kernel's statistics, by the switches of the target. What the
-target itself feels, its switches a second, is measured with the statistics off, since they cost as
-well. Observers take turns, and every figure is the median of the turns."""
+target itself feels, its CPU time by its switches, is measured with the statistics off, since they
+cost as well. Observers take turns, and every figure is the median of the turns."""
 import contextlib
 import datetime
 import json
@@ -18,7 +18,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Iterator, Optional
@@ -29,12 +28,12 @@ import lib
 from lib import LOITER, REPO, WORKLOADS, find_program, workload
 
 EMPTY = str(REPO / "build" / "bench" / "empty")
-SWITCH, WAKING = "sched_switch", "sched_waking"
-ROUNDS = 7
+SWITCH, WAKING, FAULT = "sched_switch", "sched_waking", "page_fault_user"
+ROUNDS = 5
 WARM_UP_S = 0.5
 SPAN_S = 0.6
-FRAMES = (9, 31)
 RATIO_AT, RATIO_MAX = 9, 0.3
+MORE_FRAMES = (31, 100)
 UNWATCHED_MAX_NS = 40
 START_RUNS = 11
 START_MAX_S = 0.5
@@ -42,6 +41,18 @@ LOAD_PER_S = 20_000
 LOAD_SPAN_S = 5
 LOAD_ROUNDS = 3
 CPU_MAX = 0.05
+OFFCPUTIME = "offcputime"
+
+# Reads the first word of each page of memory that is new each time.
+READ_FAULTS = """
+import mmap
+print("ready", flush=True)
+while True:
+    with mmap.mmap(-1, 1 << 22) as area:
+        area.madvise(mmap.MADV_NOHUGEPAGE)
+        for at in range(0, 1 << 22, 4096):
+            area[at]
+"""
 
 Command = list[str]
 
@@ -62,16 +73,37 @@ def attached_events(pid: int) -> list[str]:
     return sorted(info["tp_name"] for info in fdinfos(pid) if "tp_name" in info)
 
 
-def run_times(pid: int) -> Counter[str]:
-    """Returns the ns that programs of @pid have run for, by the event that they are attached to."""
+@dataclass
+class Runs:
+    """Of the programs that are attached to one event."""
+    ns: int = 0
+    cnt: int = 0
+
+
+def runs_of(pid: int) -> dict[str, Runs]:
+    """Returns how often and how long the programs of @pid ran, by event."""
     infos = fdinfos(pid)
-    events = {info["prog_id"]: info.get("tp_name", info["link_type"]) for info in infos
-              if "link_type" in info}
-    ret: Counter[str] = Counter()
-    for prog_id, run_ns in {info["prog_id"]: int(info["run_time_ns"]) for info in infos
-                            if "run_time_ns" in info}.items():
-        ret[events.get(prog_id, "not attached")] += run_ns
+    events = {info["prog_id"]: info.get("tp_name") or info.get("name") or info["link_type"]
+              for info in infos if "link_type" in info}
+    progs = {info["prog_id"]: info for info in infos if "run_time_ns" in info}
+    ret: dict[str, Runs] = {}
+    for prog_id, info in progs.items():
+        runs = ret.setdefault(events.get(prog_id, "not attached"), Runs())
+        runs.ns += int(info["run_time_ns"])
+        runs.cnt += int(info["run_cnt"])
     return ret
+
+
+@contextlib.contextmanager
+def counted(observer_pid: int) -> Iterator[dict[str, Runs]]:
+    """Gives what programs of @observer_pid ran within the block, filled in when it ends."""
+    ret: dict[str, Runs] = {}
+    with lib.running("stats", [EMPTY, "stats"]) as stats:
+        stats.read_until("ready")
+        before = runs_of(observer_pid)
+        yield ret
+        for event, runs in runs_of(observer_pid).items():
+            ret[event] = Runs(runs.ns - before[event].ns, runs.cnt - before[event].cnt)
 
 
 def map_bytes(pid: int) -> int:
@@ -94,7 +126,7 @@ def loiter(*options: str) -> Command:
 def observers() -> list[Observer]:
     ret = [
         Observer("nothing", lambda pid, other: None),
-        Observer("empty program", lambda pid, other: [EMPTY, SWITCH]),
+        Observer("an empty program", lambda pid, other: [EMPTY, SWITCH]),
         Observer("two empty programs", lambda pid, other: [EMPTY, SWITCH, WAKING]),
         Observer("loiter, of another", lambda pid, other: loiter("-p", str(other))),
         Observer("loiter", lambda pid, other: loiter("-p", str(pid))),
@@ -102,9 +134,9 @@ def observers() -> list[Observer]:
                  lambda pid, other: loiter("-p", str(pid), "--by", "waker")),
         Observer("loiter --by wall", lambda pid, other: loiter("-p", str(pid), "--by", "wall")),
     ]
-    offcputime = find_program("offcputime", "bpf-offcputime")
+    offcputime = find_program(OFFCPUTIME, "bpf-offcputime")
     if offcputime:
-        ret.append(Observer("offcputime", lambda pid, other: [str(offcputime), "-p", str(pid)]))
+        ret.append(Observer(OFFCPUTIME, lambda pid, other: [str(offcputime), "-p", str(pid)]))
     return ret
 
 
@@ -138,46 +170,51 @@ def observing(command: Optional[Command]) -> Iterator[Optional[int]]:
 
 @dataclass
 class Cost:
-    """Of one observer of one target, a figure a round."""
-    switches_per_s: list[float] = field(default_factory=list)
-    share: list[float] = field(default_factory=list)  # of what they are with no observer
-    event_ns: dict[str, list[float]] = field(default_factory=dict)  # for each switch
-    ns: list[float] = field(default_factory=list)  # of all events
+    """Of one observer of one target, in ns a switch of the target; a figure a round."""
+    target_cpu: list[float] = field(default_factory=list)
+    more_cpu: list[float] = field(default_factory=list)  # than with no observer
+    by_event: dict[str, list[float]] = field(default_factory=dict)
+    programs: list[float] = field(default_factory=list)  # all events
 
     def event(self, name: str) -> float:
-        return statistics.median(self.event_ns[name]) if name in self.event_ns else 0
+        return statistics.median(self.by_event[name])
 
     @property
     def total(self) -> float:
-        return statistics.median(self.ns) if self.ns else 0
+        return statistics.median(self.programs)
 
 
-def switch_cnt(pid: int) -> int:
-    return sum(map(sum, lib.switches(pid).values()))
+@dataclass
+class Spent:
+    """By the threads of a target, so far."""
+    switches: int
+    cpu_ns: int
+
+    def __sub__(self, other: "Spent") -> "Spent":
+        return Spent(self.switches - other.switches, self.cpu_ns - other.cpu_ns)
 
 
-def measure_speed(pid: int) -> float:
-    """Returns the switches of @pid a second."""
-    began, before = time.monotonic(), switch_cnt(pid)
-    time.sleep(SPAN_S)
-    count, ended = switch_cnt(pid), time.monotonic()
-    return (count - before) / (ended - began)
+def spent(pid: int) -> Spent:
+    cpu_ns = sum(int(Path(f"/proc/{pid}/task/{tid}/schedstat").read_text().split()[0])
+                 for tid in lib.tids(pid))
+    return Spent(sum(map(sum, lib.switches(pid).values())), cpu_ns)
 
 
 def measure_round(cost: Cost, pid: int, observer_pid: Optional[int]) -> float:
-    speed = measure_speed(pid)
-    cost.switches_per_s.append(speed)
-    if not observer_pid:
-        return speed
-    with lib.running("stats", [EMPTY, "stats"]) as stats:
-        stats.read_until("ready")
-        before, switches = run_times(observer_pid), switch_cnt(pid)
-        time.sleep(SPAN_S)
-        after, switches = run_times(observer_pid), switch_cnt(pid) - switches
-    for event, run_ns in after.items():
-        cost.event_ns.setdefault(event, []).append((run_ns - before[event]) / switches)
-    cost.ns.append((after.total() - before.total()) / switches)
-    return speed
+    """Returns the CPU time of a switch of @pid."""
+    before = spent(pid)
+    time.sleep(SPAN_S)
+    used = spent(pid) - before
+    cost.target_cpu.append(used.cpu_ns / used.switches)
+    if observer_pid:
+        with counted(observer_pid) as counts:
+            before = spent(pid)
+            time.sleep(SPAN_S)
+            used = spent(pid) - before
+        for event, runs in counts.items():
+            cost.by_event.setdefault(event, []).append(runs.ns / used.switches)
+        cost.programs.append(sum(runs.ns for runs in counts.values()) / used.switches)
+    return cost.target_cpu[-1]
 
 
 def measure_switches(pid: int, other: int, who: list[Observer]) -> dict[str, Cost]:
@@ -186,9 +223,9 @@ def measure_switches(pid: int, other: int, who: list[Observer]) -> dict[str, Cos
         alone = 0.0
         for observer in who:
             with observing(observer.command(pid, other)) as observer_pid:
-                speed = measure_round(costs[observer.name], pid, observer_pid)
-            alone = alone or speed
-            costs[observer.name].share.append(speed / alone)
+                cpu = measure_round(costs[observer.name], pid, observer_pid)
+            alone = alone or cpu
+            costs[observer.name].more_cpu.append(cpu - alone)
     return costs
 
 
@@ -216,13 +253,17 @@ class Row:
     costs: dict[str, Cost]
 
 
-def measure_depth(frames: int, other: int, who: list[Observer]) -> Row:
-    with pinned("depth", [str(WORKLOADS / "depth"), str(frames)]) as target:
+def depth_command(kind: str, frames: int) -> Command:
+    return [str(WORKLOADS / "depth"), kind, str(frames)]
+
+
+def measure_depth(kind: str, frames: int, other: int, who: list[Observer]) -> Row:
+    with pinned("depth", depth_command(kind, frames)) as target:
         target.read_until("ready")
         found = frame_cnt(target.pid)
         if found != frames:
             raise RuntimeError(f"depth {frames}: blocks with {found} frames")
-        return Row(f"depth {frames}", found, measure_switches(target.pid, other, who))
+        return Row(f"{kind} ping-pong", found, measure_switches(target.pid, other, who))
 
 
 def measure_pipe(perf: str, other: int, who: list[Observer]) -> Row:
@@ -233,41 +274,81 @@ def measure_pipe(perf: str, other: int, who: list[Observer]) -> Row:
 
 
 def switch_table(rows: list[Row]) -> list[str]:
-    lines = ["cost of a switch that blocks, in ns, and what is left of the target's speed",
-             f"{'target':<22} {'frames':>6}  {'observer':<19} {'at switch':>9} {'at wakeup':>9} "
-             f"{'in all':>7} {'switches/s':>10} {'left':>6}"]
+    lines = ["cost of a switch that blocks, in ns: of the observer's programs, and what the target "
+             "took more CPU",
+             f"{'target':<22} {'frames':>6}  {'observer':<21} {'switch':>6} {'wakeup':>6} "
+             f"{'in all':>6} {'target CPU':>10} {'more':>6}"]
     for row in rows:
         for name, cost in row.costs.items():
-            at_switch = f"{cost.event(SWITCH):,.0f}" if cost.ns else "-"
-            at_waking = f"{cost.event(WAKING):,.0f}" if WAKING in cost.event_ns else "-"
-            total = f"{cost.total:,.0f}" if cost.ns else "-"
-            lines.append(f"{row.target:<22} {row.frames:>6}  {name:<19} {at_switch:>9} "
-                         f"{at_waking:>9} {total:>7} "
-                         f"{statistics.median(cost.switches_per_s):>10,.0f} "
-                         f"{statistics.median(cost.share):>6.0%}")
+            events = [f"{cost.event(event):,.0f}" if event in cost.by_event else "-"
+                      for event in (SWITCH, WAKING)]
+            total = f"{cost.total:,.0f}" if cost.programs else "-"
+            lines.append(f"{row.target:<22} {row.frames:>6}  {name:<21} {events[0]:>6} "
+                         f"{events[1]:>6} {total:>6} {statistics.median(cost.target_cpu):>10,.0f} "
+                         f"{statistics.median(cost.more_cpu):>6,.0f}")
+    lines += ["", *(f"{row.target}, {row.frames} frames: {ratio(row, 'loiter'):.2f} times "
+                    "offcputime's" for row in rows if OFFCPUTIME in row.costs)]
     return lines
 
 
+def ratio(row: Row, name: str) -> float:
+    return row.costs[name].total / row.costs[OFFCPUTIME].total
+
+
 def switch_misses(rows: list[Row]) -> list[str]:
-    ret = []
-    for row in rows:
-        if "loiter, of another" in row.costs:
-            empty, ours = row.costs["two empty programs"], row.costs["loiter, of another"]
-            more = ours.total - empty.total
-            if more > UNWATCHED_MAX_NS:
-                ret.append(f"{row.target}, not watched, pays {more:.0f} ns more than for programs "
-                           f"that do nothing, not {UNWATCHED_MAX_NS} ns")
-        if row.frames == RATIO_AT and "offcputime" in row.costs:
-            ratio = row.costs["loiter"].total / row.costs["offcputime"].total
-            if ratio > RATIO_MAX:
-                ret.append(f"{row.target} costs {ratio:.2f} times what offcputime does, "
-                           f"not {RATIO_MAX} times")
+    return [f"{row.target}, {row.frames} frames, costs {ratio(row, 'loiter'):.2f} times what "
+            f"offcputime does, not {RATIO_MAX} times" for row in rows
+            if row.frames == RATIO_AT and OFFCPUTIME in row.costs
+            and ratio(row, "loiter") > RATIO_MAX]
+
+
+# --- what is not watched --------------------------------------------------------------------------
+
+@dataclass
+class Unwatched:
+    """What one event costs a process that nobody watches, in ns; a figure a round."""
+    empty: list[float] = field(default_factory=list)
+    loiter: list[float] = field(default_factory=list)
+
+    @property
+    def more(self) -> float:
+        return statistics.median(self.loiter) - statistics.median(self.empty)
+
+
+def measure_unwatched(other: int) -> dict[str, Unwatched]:
+    """Each event by a target that does little else, for programs that do nothing and for those of a
+    recording of @other."""
+    ret = {event: Unwatched() for event in (SWITCH, WAKING, FAULT)}
+    with pinned("depth", depth_command("pipe", RATIO_AT)) as switching, \
+            pinned("faults", [sys.executable, "-c", READ_FAULTS]) as faulting:
+        switching.read_until("ready")
+        faulting.read_until("ready")
+        for _ in range(ROUNDS):
+            with observing([EMPTY, *ret]) as observer_pid, counted(observer_pid) as counts:
+                time.sleep(SPAN_S)
+            for event, cost in ret.items():
+                cost.empty.append(counts[event].ns / counts[event].cnt)
+            with observing(loiter("-p", str(other))) as observer_pid, \
+                    counted(observer_pid) as counts:
+                time.sleep(SPAN_S)
+            for event, cost in ret.items():
+                cost.loiter.append(counts[event].ns / counts[event].cnt)
     return ret
 
 
-def ratios(rows: list[Row]) -> list[str]:
-    return ["", *(f"{row.target}: {row.costs['loiter'].total / row.costs['offcputime'].total:.2f} "
-                  "times the cost of offcputime" for row in rows if "offcputime" in row.costs)]
+def unwatched_table(costs: dict[str, Unwatched]) -> list[str]:
+    lines = ["", "what a process pays that is not watched, in ns for each event",
+             f"{'event':<16} {'empty program':>13} {'loiter':>7} {'more':>5}"]
+    for event, cost in costs.items():
+        lines.append(f"{event:<16} {statistics.median(cost.empty):>13.0f} "
+                     f"{statistics.median(cost.loiter):>7.0f} {cost.more:>5.0f}")
+    return lines
+
+
+def unwatched_misses(costs: dict[str, Unwatched]) -> list[str]:
+    return [f"a process that is not watched pays {cost.more:.0f} ns more at {event} than for a "
+            f"program that does nothing, not {UNWATCHED_MAX_NS} ns"
+            for event, cost in costs.items() if cost.more > UNWATCHED_MAX_NS]
 
 
 # --- the start ------------------------------------------------------------------------------------
@@ -277,11 +358,12 @@ class Start:
     options: str
     seconds: list[float]  # from exec to the start of the window
     whole_s: list[float]
+    cpu_s: list[float]
     maxrss_kb: int
 
 
 def measure_start(pid: int, options: str, output: Path) -> Start:
-    start = Start(options, [], [], 0)
+    start = Start(options, [], [], [], 0)
     command = [str(LOITER), "record", "-p", str(pid), "-d", "100ms", "-q", "-f", "json",
                *options.split()]
     for _ in range(START_RUNS):
@@ -290,17 +372,18 @@ def measure_start(pid: int, options: str, output: Path) -> Start:
             json.loads(output.read_text())["time"].replace("Z", "+00:00"))
         start.seconds.append(began.timestamp() - run.started_at)
         start.whole_s.append(run.seconds)
+        start.cpu_s.append(run.cpu_s)
         start.maxrss_kb = max(start.maxrss_kb, run.maxrss_kb)
     return start
 
 
 def start_table(starts: list[Start]) -> list[str]:
-    lines = ["", "recording mariadbd for 0.1 s",
-             f"{'options':<12} {'start':>8} {'worst':>8} {'whole command':>14} {'memory':>8}"]
+    lines = ["", "recording mariadbd for 0.1 s: from exec to the start of the window, and in all",
+             f"{'options':<12} {'start':>8} {'worst':>8} {'in all':>8} {'CPU':>8} {'memory':>8}"]
     for start in starts:
         lines.append(f"{start.options or '-':<12} {statistics.median(start.seconds):>6.2f} s "
-                     f"{max(start.seconds):>6.2f} s {statistics.median(start.whole_s):>12.2f} s "
-                     f"{start.maxrss_kb / 1024:>5.1f} MB")
+                     f"{max(start.seconds):>6.2f} s {statistics.median(start.whole_s):>6.2f} s "
+                     f"{statistics.median(start.cpu_s):>6.2f} s {start.maxrss_kb / 1024:>5.1f} MB")
     return lines
 
 
@@ -332,9 +415,9 @@ def measure_load(pid: int, options: str) -> Load:
     for _ in range(LOAD_ROUNDS):
         with observing(loiter("-p", str(pid), *options.split())) as observer_pid:
             assert observer_pid
-            began, used, switches = time.monotonic(), cpu_s(observer_pid), switch_cnt(pid)
+            began, used, switches = time.monotonic(), cpu_s(observer_pid), spent(pid).switches
             time.sleep(LOAD_SPAN_S)
-            used, switches = cpu_s(observer_pid) - used, switch_cnt(pid) - switches
+            used, switches = cpu_s(observer_pid) - used, spent(pid).switches - switches
             span_s = time.monotonic() - began
             status = lib.status_fields(observer_pid, observer_pid)
             load.rss_kb = max(load.rss_kb, int(status["VmRSS"].split()[0]))
@@ -363,21 +446,18 @@ def load_misses(loads: list[Load]) -> list[str]:
 
 # --------------------------------------------------------------------------------------------------
 
-def measure_rows(leave_out: Callable[[str, str], None]) -> list[Row]:
+def measure_rows(other: int, leave_out: Callable[[str, str], None]) -> list[Row]:
     who = observers()
-    if who[-1].name != "offcputime":
-        leave_out("offcputime", "not installed (libbpf-tools)")
+    few = [one for one in who if one.name in ("nothing", "loiter", OFFCPUTIME)]
+    if who[-1].name != OFFCPUTIME:
+        leave_out(OFFCPUTIME, "not installed (libbpf-tools)")
+    rows = [measure_depth("pipe", RATIO_AT, other, who),
+            *(measure_depth("pipe", frames, other, few) for frames in MORE_FRAMES)]
     perf = find_program("perf")
-    rows = []
-    with workload("herd", 10) as other:
-        if perf:
-            rows.append(measure_pipe(perf, other.pid, who))
-        else:
-            leave_out("perf bench sched pipe", "no perf")
-        for frames in FRAMES:
-            rows.append(measure_depth(frames, other.pid, who if frames == RATIO_AT else
-                                      [one for one in who
-                                       if one.name in ("nothing", "loiter", "offcputime")]))
+    if perf:
+        rows.append(measure_pipe(perf, other, few))
+    else:
+        leave_out("perf bench sched pipe", "no perf")
     return rows
 
 
@@ -400,12 +480,16 @@ def main() -> int:
     def leave_out(what: str, why: str) -> None:
         lines.append(f"left out: {what}: {why}")
 
-    rows = measure_rows(leave_out)
+    with workload("herd", 10) as other:
+        rows = measure_rows(other.pid, leave_out)
+        unwatched = measure_unwatched(other.pid)
     starts = measure_starts(leave_out)
-    with workload("depth", RATIO_AT, LOAD_PER_S) as target:
+    with workload("depth", "pipe", RATIO_AT, LOAD_PER_S) as target:
         loads = [measure_load(target.pid, options) for options in ("", "--by waker", "--by wall")]
-    lines += ["", *switch_table(rows), *ratios(rows), *start_table(starts), *load_table(loads), ""]
-    return conclude(lines, switch_misses(rows) + start_misses(starts) + load_misses(loads))
+    lines += ["", *switch_table(rows), *unwatched_table(unwatched), *start_table(starts),
+              *load_table(loads), ""]
+    return conclude(lines, switch_misses(rows) + unwatched_misses(unwatched) +
+                    start_misses(starts) + load_misses(loads))
 
 
 if __name__ == "__main__":
