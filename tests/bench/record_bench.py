@@ -30,8 +30,10 @@ from lib import LOITER, REPO, WORKLOADS, find_program, workload
 EMPTY = str(REPO / "build" / "bench" / "empty")
 SWITCH, WAKING, FAULT = "sched_switch", "sched_waking", "page_fault_user"
 ROUNDS = 5
-WARM_UP_S = 0.5
+SETTLED_LOOKS = 5
+WARM_UP_S = 0.3
 SPAN_S = 0.6
+SWITCHES_MIN = 20_000  # in a span
 RATIO_AT, RATIO_MAX = 9, 0.3
 MORE_FRAMES = (31, 100)
 UNWATCHED_MAX_NS = 40
@@ -57,10 +59,10 @@ while True:
 Command = list[str]
 
 
-# --- what the kernel says of a process's BPF programs and maps -------------------------------------
+# --- what the kernel says of a process's BPF programs and maps ------------------------------------
 
 def fdinfos(pid: int) -> list[dict[str, str]]:
-    """Returns what /proc says of each descriptor of @pid; those that close meanwhile are left out."""
+    """Returns what /proc says of each descriptor of @pid, but for those that close meanwhile."""
     ret = []
     for path in Path(f"/proc/{pid}/fdinfo").iterdir():
         with contextlib.suppress(OSError):
@@ -111,6 +113,12 @@ def map_bytes(pid: int) -> int:
                 if "map_id" in info and "memlock" in info}.values())
 
 
+def cpu_s(pid: int) -> float:
+    """Returns the CPU time that @pid has used itself."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 # --- observers ------------------------------------------------------------------------------------
 
 @dataclass
@@ -142,24 +150,24 @@ def observers() -> list[Observer]:
 
 @contextlib.contextmanager
 def observing(command: Optional[Command]) -> Iterator[Optional[int]]:
-    """Runs @command and gives its pid once all its programs are attached and it is warm."""
+    """Runs @command and gives its pid once it has attached its programs and then done nothing for a
+    while: it is set up, and warm."""
     if not command:
         time.sleep(WARM_UP_S)
         yield None
         return
     proc = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
-    before: list[str] = []
+    looks: list[tuple[list[str], float]] = []
 
-    def attached() -> bool:
-        nonlocal before
+    def settled() -> bool:
         if proc.poll() is not None:
             raise RuntimeError(f"{' '.join(command)}: ended with status {proc.returncode}")
-        events, last = attached_events(proc.pid), before
-        before = events
-        return SWITCH in events and events == last
+        asleep = lib.has_state(proc.pid, proc.pid, "S")
+        looks.append((attached_events(proc.pid) if asleep else [], cpu_s(proc.pid)))
+        return SWITCH in looks[-1][0] and looks[-SETTLED_LOOKS:] == [looks[-1]] * SETTLED_LOOKS
     try:
-        lib.wait_for(f"{command[0]} to attach", attached)
+        lib.wait_for(f"{command[0]} to attach and settle", settled)
         time.sleep(WARM_UP_S)
         yield proc.pid
     finally:
@@ -200,17 +208,23 @@ def spent(pid: int) -> Spent:
     return Spent(sum(map(sum, lib.switches(pid).values())), cpu_ns)
 
 
+def spend(pid: int) -> Spent:
+    """Returns what threads of @pid spend for a while; where others crowd the CPU, a longer one."""
+    before, began = spent(pid), time.monotonic()
+
+    def enough() -> Optional[Spent]:
+        used = spent(pid) - before
+        return used if time.monotonic() - began > SPAN_S and used.switches > SWITCHES_MIN else None
+    return lib.wait_for("the target to switch", enough)
+
+
 def measure_round(cost: Cost, pid: int, observer_pid: Optional[int]) -> float:
     """Returns the CPU time of a switch of @pid."""
-    before = spent(pid)
-    time.sleep(SPAN_S)
-    used = spent(pid) - before
+    used = spend(pid)
     cost.target_cpu.append(used.cpu_ns / used.switches)
     if observer_pid:
         with counted(observer_pid) as counts:
-            before = spent(pid)
-            time.sleep(SPAN_S)
-            used = spent(pid) - before
+            used = spend(pid)
         for event, runs in counts.items():
             cost.by_event.setdefault(event, []).append(runs.ns / used.switches)
         cost.programs.append(sum(runs.ns for runs in counts.values()) / used.switches)
@@ -242,7 +256,8 @@ def frame_cnt(pid: int) -> int:
 def pinned(name: str, command: Command) -> Iterator[lib.Target]:
     """Runs @command on one CPU, where a thread that is woken waits for the running one to block."""
     cpu = str(max(os.sched_getaffinity(0)))
-    with lib.running(name, ["taskset", "-c", cpu, "chrt", "-b", "0", *command]) as target:
+    with lib.running(name, ["nice", "-n", "-10", "taskset", "-c", cpu,
+                            "chrt", "-b", "0", *command]) as target:
         yield target
 
 
@@ -402,12 +417,6 @@ class Load:
     switches_per_s: list[float] = field(default_factory=list)
     rss_kb: int = 0
     map_bytes: int = 0
-
-
-def cpu_s(pid: int) -> float:
-    """Returns the CPU time that @pid has used itself."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure_load(pid: int, options: str) -> Load:

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "workload.h"
 
 #define FRAMES_OUTSIDE 5 /* clone3, start_thread, depth_main; take_token, read or syscall */
 #define STEPS_PER_SECOND 1000
+#define STEP_NS (1000000000 / STEPS_PER_SECOND)
 #define SWITCHES_PER_ROUND 2
 
 static bool by_futex;
@@ -59,16 +61,30 @@ static void put_token(int to)
 	}
 }
 
+/* Sleeps until the next step, so that the steps' own time is part of them. */
+static void wait_for_step(struct timespec *step)
+{
+	step->tv_nsec += STEP_NS;
+	if (step->tv_nsec >= 1000000000) {
+		step->tv_nsec -= 1000000000;
+		step->tv_sec++;
+	}
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, step, NULL);
+}
+
 FRAME static void *depth_main(void *arg)
 {
 	int own = arg ? 1 : 0;
+	struct timespec step;
 	long round = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &step);
 
 	name_thread(own ? "depth-1" : "depth-0");
 	for (;;) {
 		descend(own, level_cnt - 1);
 		if (own && rounds_per_step && ++round % rounds_per_step == 0)
-			usleep(1000000 / STEPS_PER_SECOND);
+			wait_for_step(&step);
 		put_token(!own);
 	}
 	return NULL;
