@@ -6,50 +6,28 @@ Stacks are checked by walking a sample of them again in user space (--verify), t
 up: what a thread was blocked, queued and on a CPU is the window.
 """
 import json
-import re
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Optional
 
 import lib
 from lib import LOITER, attempt, check, finish, need_loiter, note, redis, skip, workload
+from recording import (Report, by_thread, check_verdict, record, report_of, share_complete,
+                       spans_of)
 
 SHARE_COMPLETE = 0.99
 CONSERVED_SHARE = 0.01
 WINDOW_S = 3
 
-Report = dict[str, Any]
-
-
-def record(*args: object) -> subprocess.CompletedProcess:
-    return subprocess.run([str(LOITER), "record", *map(str, args)], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=lib.DEADLINE_S, text=True, check=False)
-
-
-def report_of(name: str, *args: object) -> Optional[Report]:
-    done = record(*args, "-f", "json")
-    if not check(f"{name}: recorded", done.returncode == 0, done.stderr):
-        return None
-    return json.loads(done.stdout)
-
-
-def spans_of(report: Report) -> list[dict[str, Any]]:
-    return [span for process in report["processes"] for span in process["spans"]]
-
 
 def check_verified(name: str, *args: object) -> None:
     done = record(*args, "-d", f"{WINDOW_S}s", "--verify", 8, "-f", "folded", "-q")
-    found = re.search(r"verified (\d+) stacks, (\d+) wrong", done.stderr)
-    check(f"{name}: stacks were verified", found and int(found[1]) > 20, done.stderr)
-    check(f"{name}: none is wrong", found and found[2] == "0", done.stderr)
+    check_verdict(name, done.stderr, 20)
 
 
 def check_complete(name: str, report: Report) -> None:
-    blocked = [span for span in spans_of(report) if span["kind"] == "blocked"]
-    count = sum(span["count"] for span in blocked)
-    complete = sum(span["count"] for span in blocked if span.get("quality") == "complete")
+    complete, count = share_complete(report)
     note(f"{name}: {complete} of {count} blocks have a complete stack")
     check(f"{name}: stacks are complete", count and complete >= SHARE_COMPLETE * count,
           f"{complete} of {count}, lost {report['losses']}")
@@ -79,15 +57,6 @@ def test_redis() -> None:
 def test_busy() -> None:
     with workload("busy") as target:
         check_load("busy", target.pid)
-
-
-def by_thread(report: Report) -> dict[int, float]:
-    """Returns the ns that each thread's spans add up to; spans are of one thread each."""
-    sums: dict[int, float] = {}
-    for span in spans_of(report):
-        for tid in span["tids"]:
-            sums[tid] = sums.get(tid, 0) + span["total_ns"] / len(span["tids"])
-    return sums
 
 
 def test_conservation() -> None:
