@@ -5,7 +5,7 @@
 #
 #   deps.sh check SET...     names what is missing of the sets; exit status 1 when something is
 #   deps.sh install SET...   installs that (root; apt-get on Debian and Ubuntu, dnf on Fedora)
-#   deps.sh bpftool          prints the path of a bpftool that works here
+#   deps.sh bpftool, perf    prints the path of one that works here
 #
 # Sets: build, demo (build and more), test (demo and more), bench (test and more: what loiter is
 # compared with), lint (build and more), all (but bench).
@@ -46,6 +46,11 @@ test | cmd:redis-server | redis-server | redis
 test | cmd:nginx | nginx-light | nginx
 test | cmd:memcached | memcached | memcached
 test | cmd:postgres file:/usr/lib/postgresql/*/bin/postgres | postgresql | postgresql-server
+test | cmd:pgbench file:/usr/lib/postgresql/*/bin/pgbench | postgresql | postgresql-contrib
+test | cmd:mariadbd | mariadb-server | mariadb-server
+test | cmd:mariadb-slap | mariadb-client | mariadb
+test | cmd:luajit | luajit | luajit
+test | fn:find_perf | @perf | perf
 test | cmd:flamegraph.pl file:/usr/share/perl5/Devel/NYTProf/flamegraph.pl | libdevel-nytprof-perl | perl-Devel-NYTProf
 test | cmd:go | golang-go | golang
 test | cmd:chromium cmd:chromium-browser cmd:google-chrome fn:has_no_browsers | chromium | chromium
@@ -53,8 +58,6 @@ test | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a file:/u
 test | file:/usr/lib/gcc/*/*/libasan.so | gcc | libasan
 test | file:/usr/lib/gcc/*/*/libubsan.so | gcc | libubsan
 bench | cmd:offcputime cmd:bpf-offcputime | libbpf-tools | libbpf-tools
-bench | cmd:perf | @perf | perf
-bench | cmd:mariadbd | mariadb-server | mariadb-server
 bench | cmd:chrt | util-linux | util-linux
 lint | cmd:python3 | python3 | python3
 lint | cmd:clang-format | clang-format | clang-tools-extra
@@ -63,16 +66,24 @@ lint | cmd:cppcheck | cppcheck | cppcheck
 TABLE
 }
 
-# Ubuntu's linux-tools-common has a wrapper that fails unless tools for the running kernel are
-# there as well; any kernel's bpftool does for us.
-find_bpftool() {
+# Ubuntu's linux-tools-common has wrappers that fail unless tools for the running kernel are there
+# as well; those of any kernel do for us.
+find_kernel_tool() {
 	local tool
 
-	for tool in "$(command -v bpftool)" \
-		$(printf '%s\n' /usr/lib/linux-tools*/bpftool /usr/lib/linux-tools/*/bpftool | sort -rV); do
+	for tool in "$(command -v "$1")" \
+		$(printf '%s\n' /usr/lib/linux-tools*/"$1" /usr/lib/linux-tools/*/"$1" | sort -rV); do
 		[ -x "$tool" ] && "$tool" version >/dev/null 2>&1 && echo "$tool" && return 0
 	done
 	return 1
+}
+
+find_bpftool() {
+	find_kernel_tool bpftool
+}
+
+find_perf() {
+	find_kernel_tool perf
 }
 
 # Ubuntu has browsers as snaps only; there the tests do without.
@@ -232,8 +243,8 @@ main() {
 	local mode=${1:-} sets= set
 
 	case $mode in
-	bpftool)
-		find_bpftool
+	bpftool | perf)
+		"find_$mode"
 		return
 		;;
 	check | install)
@@ -243,7 +254,7 @@ main() {
 		done
 		;;
 	*)
-		echo "usage: deps.sh check|install [build|demo|test|bench|lint|all]..., or deps.sh bpftool" >&2
+		echo "usage: deps.sh check|install [build|demo|test|bench|lint|all]..., or deps.sh bpftool|perf" >&2
 		return 2
 		;;
 	esac

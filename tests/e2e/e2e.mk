@@ -15,6 +15,8 @@ MUSL_GCC := $(shell command -v musl-gcc 2>/dev/null)
 WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped mixcpp herd spin \
 	churn execloop exiting busy makers zombie zombie_leader vforker ages \
 	depth)
+RECORD_PLAIN := ring
+WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN))
 ifeq ($(ARCH),x86_64)
 WORKLOADS += $(W)/garbage $(W)/jit
 endif
@@ -37,6 +39,7 @@ endef
 plain_rule = $(eval $(call workload_rule,$(1),$(WORKLOAD_DIR)/$(1).c $(WORKLOAD_DIR)/workload.c,,$$(WORKLOAD_CC)))
 $(foreach name,herd spin churn execloop exiting busy makers garbage zombie zombie_leader vforker ages depth jit,\
 	$(call plain_rule,$(name)))
+$(foreach name,$(RECORD_PLAIN),$(call plain_rule,$(name)))
 $(eval $(call workload_rule,mix,$(MIX_SRC),,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-O0,$(MIX_SRC),-O0,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-static,$(MIX_SRC),-static,$$(WORKLOAD_CC)))
