@@ -15,8 +15,8 @@ MUSL_GCC := $(shell command -v musl-gcc 2>/dev/null)
 WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped mixcpp herd spin \
 	churn execloop exiting busy makers zombie zombie_leader vforker ages \
 	depth)
-RECORD_PLAIN := ring
-WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN))
+RECORD_PLAIN := ring births forks
+WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN) turncoat-north turncoat-south)
 ifeq ($(ARCH),x86_64)
 WORKLOADS += $(W)/garbage $(W)/jit
 endif
@@ -45,6 +45,12 @@ $(eval $(call workload_rule,mix-O0,$(MIX_SRC),-O0,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-static,$(MIX_SRC),-static,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-static-pie,$(MIX_SRC),-static-pie -fPIE,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-musl,$(MIX_SRC),-static,$(MUSL_GCC) $$(STD) $$(WORKLOAD_CFLAGS)))
+# Two that differ in names and in the size of frames alone, at one and the same address.
+turncoat_rule = $(eval $(call workload_rule,turncoat-$(1),\
+	$(WORKLOAD_DIR)/turncoat.c $(WORKLOAD_DIR)/workload.c,\
+	-DSIDE=$(1) -DSIDE_FRAME_BYTES=$(2) -static -no-pie,$$(WORKLOAD_CC)))
+$(call turncoat_rule,north,304)
+$(call turncoat_rule,south,1200)
 
 $(W)/mix-stripped: $(W)/mix
 	$(call say,STRIP,$@)

@@ -3,10 +3,7 @@
  * execloop: keeps its pid and executes itself every few milliseconds, each time with two more
  * threads, which the next exec ends. Prints `ready` in its third life.
  */
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "workload.h"
@@ -21,17 +18,6 @@ FRAME static void *exec_wait(void *arg)
 	return NULL;
 }
 
-/* Whether stdin was a pipe and has ended, after LIFE_MS at most. */
-static bool stdin_ended(void)
-{
-	struct pollfd fd = { .fd = -1 };
-	struct stat st;
-
-	if (fstat(0, &st) == 0 && S_ISFIFO(st.st_mode))
-		fd.fd = 0;
-	return poll(&fd, 1, LIFE_MS) > 0 && fd.revents & (POLLHUP | POLLERR);
-}
-
 int main(int argc, char **argv)
 {
 	long life = argc == 2 ? parse_long(argv[1], 0, 1000000000) : 0;
@@ -42,7 +28,7 @@ int main(int argc, char **argv)
 		print_ready();
 	start_thread_of(exec_wait, NULL, 0);
 	start_thread_of(exec_wait, NULL, 0);
-	if (stdin_ended())
+	if (stdin_ended(LIFE_MS))
 		return 0;
 	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	if (n < 0)

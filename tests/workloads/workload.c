@@ -177,18 +177,32 @@ void print_ready(void)
 	fflush(stdout);
 }
 
+/* The descriptor of stdin when that is a pipe: one of another kind says nothing about whether
+ * anybody still wants us. */
+static int stdin_pipe(void)
+{
+	struct stat st;
+
+	return fstat(0, &st) == 0 && S_ISFIFO(st.st_mode) ? 0 : -1;
+}
+
+bool stdin_ended(int wait_ms)
+{
+	struct pollfd fd = { .fd = stdin_pipe() };
+
+	return poll(&fd, 1, wait_ms) > 0 && fd.revents & (POLLHUP | POLLERR);
+}
+
 FRAME void wait_for_stop(void (*on_usr1)(void))
 {
 	struct signalfd_siginfo info;
 	struct pollfd fds[2];
-	struct stat st;
 	sigset_t set;
 
 	stop_signals(&set);
 	fds[0].fd = signalfd(-1, &set, SFD_CLOEXEC);
 	fds[0].events = POLLIN;
-	/* A stdin of another kind says nothing about whether anybody still wants us. */
-	fds[1].fd = fstat(0, &st) == 0 && S_ISFIFO(st.st_mode) ? 0 : -1;
+	fds[1].fd = stdin_pipe();
 	fds[1].events = 0;
 	for (;;) {
 		fds[0].revents = fds[1].revents = 0;

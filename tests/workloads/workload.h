@@ -55,6 +55,10 @@ void print_ready(void);
 /* Returns at SIGTERM or at the end of a piped stdin; calls @on_usr1 (or NULL) at each SIGUSR1. */
 void wait_for_stop(void (*on_usr1)(void));
 
+/* Whether stdin is a pipe and has ended, after @wait_ms at most; for those that cannot stay in
+ * wait_for_stop(). */
+bool stdin_ended(int wait_ms);
+
 /* Starts a process that sleeps until the calling thread ends, or dies. Returns its pid. */
 pid_t start_sleeping_child(void);
 
