@@ -33,10 +33,11 @@ __u64 code_epoch = 0;
 struct wire_change code_changes[WIRE_CHANGE_SLOTS] = {};
 
 /* watched: enum watch for each tgid, eight in a word so that each can be set alone. Written by user
- * space before the start, then by birth.h; an array, since a thread that is not watched must pay
+ * space, through a mapping, and by birth.h; an array, since a thread that is not watched must pay
  * next to nothing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, WATCHED_WORDS);
 	__type(key, __u32);
 	__type(value, __u64);

@@ -3,7 +3,7 @@
  * loiter's BPF programs: loaded, attached, read. Nothing is pinned: when the process ends, however
  * it ends, the kernel removes all of it.
  *
- *   life cycle  capture_new, capture_free
+ *   life cycle  capture_new, capture_retarget, capture_free
  *   threads     capture_read_tasks, capture_read_every_task, capture_read_thread,
  *               capture_read_self
  *   running     capture_sample_start, capture_sample_poll, capture_sample_stop
@@ -40,6 +40,11 @@ typedef int capture_visit(void *arg, const struct wire_record *record);
  * missing and what to do: capabilities, BTF, kernel features. */
 struct capture *capture_new(const struct capture_options *options, struct err *err);
 void capture_free(struct capture *capture);
+
+/* Looks at the @tgid_cnt processes @tgids, at least one, in place of those before, of which there
+ * were some. Returns 0 or -errno with @err set. */
+int capture_retarget(struct capture *capture, const pid_t *tgids, uint32_t tgid_cnt,
+		     struct err *err);
 
 /* Visits every thread of the targets once, in the order of the kernel's walk, each with its kernel
  * stack behind it when asked for. When a thread ends meanwhile, the kernel's walk over a single

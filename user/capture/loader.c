@@ -36,13 +36,13 @@ struct capture {
 	int visit_err;
 };
 
-static int set_targets(struct capture *capture, const struct capture_options *options)
+static int set_targets(struct capture *capture, const pid_t *tgids, uint32_t tgid_cnt)
 {
 	int map_fd = bpf_map__fd(capture->skel->maps.targets);
 	uint8_t one = 1;
 
-	for (uint32_t i = 0; i < options->tgid_cnt; i++) {
-		uint32_t tgid = (uint32_t)options->tgids[i];
+	for (uint32_t i = 0; i < tgid_cnt; i++) {
+		uint32_t tgid = (uint32_t)tgids[i];
 		int err = bpf_map_update_elem(map_fd, &tgid, &one, BPF_ANY);
 
 		if (err)
@@ -121,7 +121,7 @@ static int load(struct capture *capture, const struct capture_options *options, 
 		code = load_object(capture, options, false);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");
-	code = set_targets(capture, options);
+	code = set_targets(capture, options->tgids, options->tgid_cnt);
 	if (code)
 		return libbpf_log_error(err, code, "name the target processes to the BPF programs");
 	code = attach(capture, options->tgid_cnt == 1 ? options->tgids[0] : 0);
@@ -167,6 +167,29 @@ void capture_free(struct capture *capture)
 	free(capture->record);
 	free(capture->bytes);
 	free(capture);
+}
+
+int capture_retarget(struct capture *capture, const pid_t *tgids, uint32_t tgid_cnt,
+		     struct err *err)
+{
+	int map_fd = bpf_map__fd(capture->skel->maps.targets);
+	struct bpf_link *tasks;
+	uint32_t tgid;
+	int code;
+
+	libbpf_log_start();
+	while (!bpf_map_get_next_key(map_fd, NULL, &tgid))
+		if (bpf_map_delete_elem(map_fd, &tgid))
+			return libbpf_log_error(err, -errno, "forget the processes before");
+	code = set_targets(capture, tgids, tgid_cnt);
+	if (code)
+		return libbpf_log_error(err, code, "name the target processes to the BPF programs");
+	tasks = attach_iterator(capture, tgid_cnt == 1 ? tgids[0] : 0);
+	if (!tasks)
+		return libbpf_log_error(err, -errno, "attach the task iterator");
+	bpf_link__destroy(capture->tasks);
+	capture->tasks = tasks;
+	return 0;
 }
 
 /* Visits the whole records among @len bytes; what is left of a last one moves to the front.

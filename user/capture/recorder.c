@@ -19,11 +19,13 @@
 #include "record.skel.h"
 
 #define RULE_TABLE_SLOTS (1u << WIRE_RULE_TABLE_BITS)
+#define RULE_TABLE_BYTES (RULE_TABLE_SLOTS * sizeof(struct wire_rule))
 #define RULE_PROBES 8
 #define RULE_KEY_EXACT (1ULL << 47)
 
 /* As in bpf/watch.h. */
-#define WATCH_PER_WORD 8
+#define WATCHED_MAX 4194304
+#define WATCH_NO 0
 #define WATCH_YES 1
 #define WATCH_FROM_EXEC 2
 
@@ -32,6 +34,7 @@ struct recorder {
 	struct ring_buffer *ring;
 	struct vec clock_links;	 /* struct bpf_link *, one a CPU */
 	struct wire_rule *rules; /* mapped; this process is its only writer */
+	uint8_t *watched;	 /* mapped: enum watch by tgid */
 	struct wire_record *record;
 	uint32_t sample_hz;
 	uint64_t bad_records;
@@ -41,21 +44,29 @@ struct recorder {
 	int visit_err;
 };
 
-static int watch(struct recorder *recorder, const struct recorder_options *options)
+/* Maps the array @map of the programs, of @bytes. Returns NULL with errno set. */
+static void *map_array(const struct bpf_map *map, size_t bytes)
 {
-	int map_fd = bpf_map__fd(recorder->skel->maps.watched);
+	void *array = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 
-	for (uint32_t i = 0; i < options->tgid_cnt; i++) {
-		uint32_t tgid = (uint32_t)options->tgids[i], word = tgid / WATCH_PER_WORD;
-		uint8_t watches[WATCH_PER_WORD];
+	return array == MAP_FAILED ? NULL : array;
+}
 
-		if (bpf_map_lookup_elem(map_fd, &word, watches))
-			return -errno;
-		watches[tgid % WATCH_PER_WORD] = options->from_exec ? WATCH_FROM_EXEC : WATCH_YES;
-		if (bpf_map_update_elem(map_fd, &word, watches, BPF_ANY))
-			return -errno;
-	}
-	return 0;
+/* Programs set the neighbours of a process meanwhile: each is set alone. */
+static void set_watch(struct recorder *recorder, uint32_t tgid, uint8_t watch)
+{
+	if (tgid < WATCHED_MAX)
+		__atomic_store_n(&recorder->watched[tgid], watch, __ATOMIC_RELEASE);
+}
+
+void recorder_watch(struct recorder *recorder, uint32_t tgid, bool watch)
+{
+	set_watch(recorder, tgid, watch ? WATCH_YES : WATCH_NO);
+}
+
+bool recorder_watches(const struct recorder *recorder, uint32_t tgid)
+{
+	return tgid < WATCHED_MAX && __atomic_load_n(&recorder->watched[tgid], __ATOMIC_ACQUIRE);
 }
 
 static int on_ring_record(void *arg, void *bytes, size_t len)
@@ -106,16 +117,15 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	code = record_bpf__load(recorder->skel);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");
-	code = watch(recorder, options);
-	if (code)
-		return libbpf_log_error(err, code, "name the processes to the BPF programs");
-	recorder->rules =
-		mmap(NULL, RULE_TABLE_SLOTS * sizeof(struct wire_rule), PROT_READ | PROT_WRITE,
-		     MAP_SHARED, bpf_map__fd(recorder->skel->maps.rules), 0);
-	if (recorder->rules == MAP_FAILED) {
-		recorder->rules = NULL;
+	recorder->watched = map_array(recorder->skel->maps.watched, WATCHED_MAX);
+	if (!recorder->watched)
+		return libbpf_log_error(err, -errno, "map the table of processes");
+	for (uint32_t i = 0; i < options->tgid_cnt; i++)
+		set_watch(recorder, (uint32_t)options->tgids[i],
+			  options->from_exec ? WATCH_FROM_EXEC : WATCH_YES);
+	recorder->rules = map_array(recorder->skel->maps.rules, RULE_TABLE_BYTES);
+	if (!recorder->rules)
 		return libbpf_log_error(err, -errno, "map the table of rules");
-	}
 	recorder->ring = ring_buffer__new(bpf_map__fd(recorder->skel->maps.events), on_ring_record,
 					  recorder, NULL);
 	if (!recorder->ring)
@@ -164,7 +174,9 @@ void recorder_free(struct recorder *recorder)
 	vec_release(&recorder->clock_links);
 	ring_buffer__free(recorder->ring);
 	if (recorder->rules)
-		munmap(recorder->rules, RULE_TABLE_SLOTS * sizeof(struct wire_rule));
+		munmap(recorder->rules, RULE_TABLE_BYTES);
+	if (recorder->watched)
+		munmap(recorder->watched, WATCHED_MAX);
 	record_bpf__destroy(recorder->skel);
 	free(recorder->record);
 	free(recorder);

@@ -5,7 +5,7 @@
  *
  *   life cycle  recorder_new, recorder_start, recorder_stop, recorder_free
  *   from then   recorder_epoch, recorder_put_rule, recorder_put_space
- *   meanwhile   recorder_poll
+ *   meanwhile   recorder_poll, recorder_watch, recorder_watches
  *   at the end  recorder_read_runs, recorder_read_spans
  */
 #ifndef CAPTURE_RECORDER_H
@@ -70,6 +70,12 @@ uint64_t recorder_stop(struct recorder *recorder);
 
 /* Waits up to @timeout_ms for records and visits those that came. Returns 0 or -errno. */
 int recorder_poll(struct recorder *recorder, int timeout_ms, capture_visit *visit, void *arg);
+
+/* Watches process @tgid from now on, or does not any more. */
+void recorder_watch(struct recorder *recorder, uint32_t tgid, bool watch);
+
+/* Whether process @tgid is watched: one of the options', what these fork, or by recorder_watch. */
+bool recorder_watches(const struct recorder *recorder, uint32_t tgid);
 
 /* Visits what is left after recorder_stop. Returns 0 or -errno. */
 int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg);

@@ -52,32 +52,28 @@ static bool needs(const struct options *options, enum report_by by)
 	return options->save_path || options->report.by == by;
 }
 
-static int record(const struct options *options, const struct vec *tgids, struct child *child,
-		  struct model *model, struct err *err)
+/* Records @what, whose targets are filled in, as @options say. */
+static int record(const struct options *options, struct record_options *what, struct model *model,
+		  struct err *err)
 {
 	bool clock = needs(options, REPORT_BY_ON_CPU) || needs(options, REPORT_BY_WALL);
 	struct record_verify verify = { 0 };
-	struct record_options record_options = {
-		.tgids = tgids->data,
-		.tgid_cnt = tgids->len,
-		.child = child,
-		.duration_ns = options->duration_ns,
-		.sample_hz = clock ? options->sample_hz : 0,
-		.min_block_ns = options->report.min_block_ns,
-		.wakers = needs(options, REPORT_BY_WAKER),
-		.kernel = options->report.kernel,
-		.verify_every = options->verify_every,
-		.ret_verify = &verify,
-		.stop = &stop,
-	};
 	struct sigaction old[ENDING_CNT];
 	struct progress progress = { 0 };
 	int code;
 
+	what->duration_ns = options->duration_ns;
+	what->sample_hz = clock ? options->sample_hz : 0;
+	what->min_block_ns = options->report.min_block_ns;
+	what->wakers = needs(options, REPORT_BY_WAKER);
+	what->kernel = options->report.kernel;
+	what->verify_every = options->verify_every;
+	what->ret_verify = &verify;
+	what->stop = &stop;
 	take_signals(old);
 	if (!options->quiet)
 		progress_start(&progress, options->duration_ns, &stop);
-	code = record_take(&record_options, model, err);
+	code = record_take(what, model, err);
 	progress_stop(&progress);
 	give_signals_back(old);
 	if (!code && options->verify_every)
@@ -89,11 +85,15 @@ static int record(const struct options *options, const struct vec *tgids, struct
 /* Records a program from its birth. */
 static int record_program(const struct options *options, struct model *model, struct err *err)
 {
+	struct record_options what = { 0 };
 	struct program program;
 	int code = program_start(&program, options, err);
 
+	what.tgids = program.tgids.data;
+	what.tgid_cnt = program.tgids.len;
+	what.child = &program.child;
 	if (!code)
-		code = record(options, &program.tgids, &program.child, model, err);
+		code = record(options, &what, model, err);
 	if (!code)
 		program_say(&program, options);
 	program_release(&program);
@@ -102,13 +102,17 @@ static int record_program(const struct options *options, struct model *model, st
 
 static int record_targets(const struct options *options, struct model *model, struct err *err)
 {
+	struct record_options what = { 0 };
 	struct targets targets;
 	int code = targets_find(options, &targets, err);
 
+	what.tgids = targets.tgids.data;
+	what.tgid_cnt = targets.tgids.len;
+	what.cgroups = targets.cgroups.len ? &targets.cgroups : NULL;
 	if (!code)
 		code = targets_drop_power(true, err);
 	if (!code)
-		code = record(options, &targets.tgids, NULL, model, err);
+		code = record(options, &what, model, err);
 	targets_release(&targets);
 	return code;
 }

@@ -253,20 +253,27 @@ static bool is_blocked_state(uint32_t task_state)
 	return task_state != WIRE_STATE_RUNNABLE;
 }
 
-/* Whether the snapshot's look at the thread shows what it was in at the window's start: it had not
- * run since. */
+/* Since when the thread of @entry is recorded: the window's start, or later. */
+static uint64_t watched_from_ns(const struct book *book, const struct entry *entry)
+{
+	return entry->watched_ns > book->start_ns ? entry->watched_ns : book->start_ns;
+}
+
+/* Whether the snapshot's look at the thread shows what it was in when its recording began: it had
+ * not run since. */
 static bool entry_holds_at_start(const struct book *book, const struct entry *entry)
 {
 	uint64_t last_ran_ns = entry->last_ran_ns + (uint64_t)book->snapshot->sched_clock_offset_ns;
 
-	return entry->state == ENTRY_STABLE && last_ran_ns <= book->start_ns;
+	return entry->state == ENTRY_STABLE && last_ran_ns <= watched_from_ns(book, entry);
 }
 
 /* From the window's start to the first event of the thread. */
 static int add_before_first(struct book *book, uint32_t idx, const struct wire_run *run)
 {
+	uint64_t from_ns = watched_from_ns(book, book_entry(book, idx));
+	uint64_t ns = run->first_ns > from_ns ? run->first_ns - from_ns : 0;
 	struct book_line line = line_of_entry(book, idx);
-	uint64_t ns = run->first_ns > book->start_ns ? run->first_ns - book->start_ns : 0;
 
 	if (!entry_holds_at_start(book, book_entry(book, idx))) {
 		line.stack = line.kstack = STACKSET_NONE;
@@ -326,7 +333,8 @@ static int add_since_last(struct book *book, uint32_t idx, const struct wire_run
 static int add_untouched(struct book *book, uint32_t idx)
 {
 	const struct entry *entry = book_entry(book, idx);
-	uint64_t window_ns = book->end_ns - book->start_ns;
+	uint64_t from_ns = watched_from_ns(book, entry);
+	uint64_t window_ns = book->end_ns > from_ns ? book->end_ns - from_ns : 0;
 	struct book_line line = line_of_entry(book, idx);
 
 	line.open = true;

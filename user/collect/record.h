@@ -24,10 +24,12 @@ struct record_verify {
 
 struct record_options {
 	const pid_t *tgids;
-	uint32_t tgid_cnt;    /* 0: every process */
-	struct child *child;  /* a program to run and record from birth, its pid .tgids; or NULL */
-	uint64_t duration_ns; /* 0: until stopped */
-	uint32_t sample_hz;   /* of the CPU clock; 0: none */
+	uint32_t tgid_cnt;   /* 0: every process */
+	struct child *child; /* a program to run and record from birth, its pid .tgids; or NULL */
+	const struct vec *cgroups; /* struct cgroup: what comes to be in them is recorded from
+				    * then on, until the time is over; NULL */
+	uint64_t duration_ns;	   /* 0: until stopped */
+	uint32_t sample_hz;	   /* of the CPU clock; 0: none */
 	uint64_t min_block_ns;
 	bool births_only;      /* of births_take */
 	bool wakers;	       /* who woke them, by stack */

@@ -140,9 +140,25 @@ static int on_first_look(void *arg, const struct wire_record *record)
 	return 0;
 }
 
+/* Teaches the kernel where the capture's targets are blocked now: mostly, they block there again.
+ */
+static int teach_first(struct recording *recording, struct err *err)
+{
+	int code = capture_read_tasks(recording->capture, on_first_look, recording, err);
+	struct snapshot seen;
+
+	if (code)
+		return code;
+	code = snapshot_take(recording->capture, &seen, err);
+	if (!code)
+		spaces_teach_snapshot(&recording->spaces, &seen);
+	snapshot_release(&seen);
+	return code;
+}
+
 static bool all_exited(const struct record_options *options)
 {
-	if (options->child)
+	if (options->child || options->cgroups)
 		return false;
 	for (uint32_t i = 0; i < options->tgid_cnt; i++)
 		if (!process_check(options->tgids[i], NULL))
@@ -158,6 +174,33 @@ static int learn_first(struct recording *recording, uint64_t start_ns, struct er
 	while (!code && clock_mono_ns() < start_ns + LEARN_FIRST_NS)
 		code = recorder_poll(recording->recorder, 1, recording_on_event, recording);
 	return code ? err_set_errno(err, code, "cannot read what was recorded") : 0;
+}
+
+/* Takes up the processes that have come to the targets' cgroups, as recording_begin does those that
+ * were there. */
+static int take_up_arrivals(struct recording *recording, struct err *err)
+{
+	struct arrivals *arrivals = &recording->arrivals;
+	struct snapshot later;
+	uint64_t since_ns;
+	int code;
+
+	if (!arrivals_find(arrivals))
+		return 0;
+	code = capture_retarget(recording->capture, arrivals->tgids.data, arrivals->tgids.len, err);
+	if (!code)
+		code = teach_first(recording, err);
+	if (code)
+		return code;
+	since_ns = arrivals_watch(arrivals);
+	code = learn_first(recording, since_ns, err);
+	if (code)
+		return code;
+	code = snapshot_take(recording->capture, &later, err);
+	if (!code && snapshot_join(&recording->snapshot, &later, since_ns))
+		code = err_set(err, -ENOMEM, "not enough memory for the processes that came");
+	snapshot_release(&later);
+	return code;
 }
 
 int recording_follow(struct recording *recording, struct err *err)
@@ -189,21 +232,18 @@ int recording_follow(struct recording *recording, struct err *err)
 				     recording_on_event, recording);
 		if (code)
 			return err_set_errno(err, code, "cannot read what was recorded");
+		code = take_up_arrivals(recording, err);
+		if (code)
+			return code;
 	}
 }
 
 int recording_begin(struct recording *recording, struct err *err)
 {
-	int code = capture_read_tasks(recording->capture, on_first_look, recording, err);
+	int code = teach_first(recording, err);
 
 	if (code)
 		return code;
-	code = snapshot_take(recording->capture, &recording->snapshot, err);
-	if (code)
-		return code;
-	/* Threads block mostly where they are blocked now. */
-	spaces_teach_snapshot(&recording->spaces, &recording->snapshot);
-	snapshot_release(&recording->snapshot);
 	code = recorder_start(recording->recorder, &recording->book.start_ns, err);
 	if (!code)
 		code = learn_first(recording, recording->book.start_ns, err);
@@ -234,6 +274,7 @@ void recording_add_losses(struct recording *recording)
 	counters[LOSS_STACKS_OVER_MAX] += losses.dropped_stacks;
 	counters[LOSS_PROCESSES_OVER_MAX] += losses.dropped_spaces;
 	counters[LOSS_EVENTS_MISSED] += losses.missed_events;
+	counters[LOSS_PROCESSES_OVER_MAX] += recording->arrivals.over_max;
 	recording->book.no_kstack_cnt += losses.dropped_kstacks;
 }
 
@@ -256,6 +297,7 @@ void recording_free(struct recording *recording)
 {
 	if (recording->has_spaces)
 		spaces_release(&recording->spaces);
+	arrivals_release(&recording->arrivals);
 	snapshot_release(&recording->snapshot);
 	book_release(&recording->book);
 	kstacks_release(&recording->kstacks);
@@ -290,6 +332,7 @@ static int open_sources(struct recording *recording, const struct record_options
 		return -1;
 	spaces_init(&recording->spaces, recording->recorder);
 	recording->has_spaces = true;
+	arrivals_init(&recording->arrivals, options->cgroups, recording->recorder);
 	recording->capture = capture_new(&capture_options, err);
 	return recording->capture ? 0 : -1;
 }

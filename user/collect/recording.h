@@ -5,6 +5,7 @@
 
 #include "capture/capture.h"
 #include "capture/recorder.h"
+#include "collect/arrivals.h"
 #include "collect/book.h"
 #include "collect/kstacks.h"
 #include "collect/record.h"
@@ -21,6 +22,7 @@ struct recording {
 	bool has_spaces;
 	struct book book;
 	struct kstacks kstacks;
+	struct arrivals arrivals;
 	struct vec ended; /* struct wire_exit */
 	struct vec runs;  /* struct living_run */
 	struct walk walk;

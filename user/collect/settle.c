@@ -84,6 +84,7 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 				 .start_ns = run->start_ns,
 				 .last_ran_ns =
 					 run->since_ns - (uint64_t)snapshot->sched_clock_offset_ns,
+				 .watched_ns = arrivals_since(&recording->arrivals, run->tgid),
 				 .now_ns = recording->book.end_ns };
 	if (comm)
 		snprintf(entry->comm, sizeof(entry->comm), "%s", comm);

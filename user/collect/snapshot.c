@@ -453,6 +453,45 @@ int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err
 	return code;
 }
 
+/* Moves the targets of @later to @snapshot. Their indices grow by how many there were. */
+static int join_targets(struct snapshot *snapshot, struct snapshot *later)
+{
+	uint32_t before = snapshot->targets.len;
+	int err = vec_append(&snapshot->targets, later->targets.data, later->targets.len);
+
+	if (err)
+		return err;
+	vec_clear(&later->targets);
+	for (uint32_t i = before; i < snapshot->targets.len && !err; i++)
+		err = table_put(&snapshot->target_by_tgid, snapshot_target(snapshot, i)->tgid, i);
+	return err;
+}
+
+int snapshot_join(struct snapshot *snapshot, struct snapshot *later, uint64_t watched_ns)
+{
+	uint64_t clock_diff_ns =
+		(uint64_t)(later->sched_clock_offset_ns - snapshot->sched_clock_offset_ns);
+	uint32_t before = snapshot->targets.len;
+	int err = join_targets(snapshot, later);
+
+	for (uint32_t i = 0; i < later->entries.len && !err; i++) {
+		struct entry entry = *(struct entry *)vec_at(&later->entries, i);
+
+		entry.target += before;
+		entry.watched_ns = watched_ns;
+		entry.last_ran_ns += clock_diff_ns;
+		entry.stack =
+			stackset_add_of(&snapshot->stacks, hash_mix(entry.target, entry.generation),
+					&later->stacks, entry.stack);
+		entry.kstack = stackset_add_of(&snapshot->stacks, UINT64_MAX, &later->stacks,
+					       entry.kstack);
+		err = vec_append(&snapshot->entries, &entry, 1);
+	}
+	for (uint32_t i = 0; i < LOSS_CNT; i++)
+		snapshot->losses[i] += later->losses[i];
+	return err;
+}
+
 void snapshot_forget_threads(struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->targets.len; i++)

@@ -46,6 +46,7 @@ struct entry {
 	uint64_t start_ns;
 	uint64_t now_ns;      /* CLOCK_MONOTONIC of the look */
 	uint64_t last_ran_ns; /* sched_clock */
+	uint64_t watched_ns;  /* CLOCK_MONOTONIC: of a recording that its process came to later */
 	int64_t syscall_nr;
 	uint64_t syscall_arg[WIRE_SYSCALL_ARG_MAX];
 };
@@ -78,5 +79,10 @@ int snapshot_take(struct capture *capture, struct snapshot *ret, struct err *err
 /* Drops the threads and what was read for them; the moment and the clocks stay. */
 void snapshot_forget_threads(struct snapshot *snapshot);
 void snapshot_release(struct snapshot *snapshot);
+
+/* Moves the threads of @later, which was taken after @snapshot and of other processes, to it, as
+ * ones that are watched since @watched_ns. Returns 0 or -errno; @later is to be released either
+ * way. */
+int snapshot_join(struct snapshot *snapshot, struct snapshot *later, uint64_t watched_ns);
 
 #endif

@@ -88,6 +88,18 @@ void stackset_walk(const struct stackset *set, uint32_t idx, struct walk *ret)
 	}
 }
 
+uint32_t stackset_add_of(struct stackset *set, uint64_t space, const struct stackset *from,
+			 uint32_t idx)
+{
+	struct walk walk;
+
+	if (idx == STACKSET_NONE)
+		return STACKSET_NONE;
+	/* Of kernel code, what is no walk comes out of packed_pc as it was. */
+	stackset_walk(from, idx, &walk);
+	return stackset_add(set, space, &walk);
+}
+
 uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct model *model,
 			   uint32_t process, const struct maps *maps)
 {

@@ -27,6 +27,10 @@ void stackset_release(struct stackset *set);
  * processes apart), or STACKSET_NONE when the maximum is reached. */
 uint32_t stackset_add(struct stackset *set, uint64_t space, const struct walk *walk);
 
+/* As stackset_add, for the stack at @idx of @from. */
+uint32_t stackset_add_of(struct stackset *set, uint64_t space, const struct stackset *from,
+			 uint32_t idx);
+
 /* Fills @ret with the walk that found the stack of user code at @idx. */
 void stackset_walk(const struct stackset *set, uint32_t idx, struct walk *ret);
 
