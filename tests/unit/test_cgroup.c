@@ -139,18 +139,19 @@ static void test_no_cgroup(void **state)
 static void test_bounds(void **state)
 {
 	char path[PATH_LEN] = "deep";
+	size_t len = strlen(path);
 	struct vec tgids;
 
 	(void)state;
 	for (int depth = 0; depth < CGROUP_DEPTH_MAX; depth++) {
 		make_cgroup(path, "1\n");
-		strcat(path, "/d");
+		len += (size_t)snprintf(path + len, sizeof(path) - len, "/d");
 	}
 	assert_int_equal(read_cgroup("deep", &tgids), 0);
 	assert_int_equal(tgids.len, CGROUP_DEPTH_MAX);
 	vec_release(&tgids);
 	make_cgroup(path, "1\n");
-	strcat(path, "/d");
+	snprintf(path + len, sizeof(path) - len, "/d");
 	make_cgroup(path, "1\n");
 	vec_init(&tgids, sizeof(pid_t), 64);
 	assert_int_equal(read_cgroup("deep", &tgids), -E2BIG);

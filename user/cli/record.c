@@ -53,7 +53,7 @@ static bool needs(const struct options *options, enum report_by by)
 }
 
 /* Records @what, whose targets are filled in, as @options say. */
-static int record(const struct options *options, struct record_options *what, struct model *model,
+static int record(const struct options *options, struct record_options what, struct model *model,
 		  struct err *err)
 {
 	bool clock = needs(options, REPORT_BY_ON_CPU) || needs(options, REPORT_BY_WALL);
@@ -62,18 +62,18 @@ static int record(const struct options *options, struct record_options *what, st
 	struct progress progress = { 0 };
 	int code;
 
-	what->duration_ns = options->duration_ns;
-	what->sample_hz = clock ? options->sample_hz : 0;
-	what->min_block_ns = options->report.min_block_ns;
-	what->wakers = needs(options, REPORT_BY_WAKER);
-	what->kernel = options->report.kernel;
-	what->verify_every = options->verify_every;
-	what->ret_verify = &verify;
-	what->stop = &stop;
+	what.duration_ns = options->duration_ns;
+	what.sample_hz = clock ? options->sample_hz : 0;
+	what.min_block_ns = options->report.min_block_ns;
+	what.wakers = needs(options, REPORT_BY_WAKER);
+	what.kernel = options->report.kernel;
+	what.verify_every = options->verify_every;
+	what.ret_verify = &verify;
+	what.stop = &stop;
 	take_signals(old);
 	if (!options->quiet)
 		progress_start(&progress, options->duration_ns, &stop);
-	code = record_take(what, model, err);
+	code = record_take(&what, model, err);
 	progress_stop(&progress);
 	give_signals_back(old);
 	if (!code && options->verify_every)
@@ -93,7 +93,7 @@ static int record_program(const struct options *options, struct model *model, st
 	what.tgid_cnt = program.tgids.len;
 	what.child = &program.child;
 	if (!code)
-		code = record(options, &what, model, err);
+		code = record(options, what, model, err);
 	if (!code)
 		program_say(&program, options);
 	program_release(&program);
@@ -112,7 +112,7 @@ static int record_targets(const struct options *options, struct model *model, st
 	if (!code)
 		code = targets_drop_power(true, err);
 	if (!code)
-		code = record(options, &what, model, err);
+		code = record(options, what, model, err);
 	targets_release(&targets);
 	return code;
 }
