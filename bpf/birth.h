@@ -70,6 +70,8 @@ int BPF_PROG(on_newtask, struct task_struct *task, unsigned long clone_flags)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
+	__u32 tgid = task->tgid;
+
 	if (watch_of(task->tgid) == WATCH_FROM_EXEC) {
 		struct wire_run *run = cfg_runs ? run_of(task, 0, bpf_ktime_get_ns()) : NULL;
 
@@ -77,8 +79,10 @@ int BPF_PROG(on_exec, struct task_struct *task)
 			run->state = WIRE_RUN_ON_CPU;
 		set_watched(task->tgid, WATCH_YES);
 	}
-	if (is_watched(task))
-		code_changed(task->tgid, 0);
+	if (!is_watched(task))
+		return 0; /* not ours */
+	bpf_map_delete_elem(&spaces, &tgid);
+	code_changed(tgid);
 	return 0;
 }
 
@@ -97,14 +101,35 @@ int BPF_PROG(on_free, struct task_struct *task)
 
 #define VM_EXEC_FLAG 4
 
+#define FMODE_BACKING_FLAG 0x2000000
+
+/* A file of an overlay is mapped as the one below it, but shown as itself since 6.8: def3ae83da02
+ * ("fs: store real path instead of fake path in backing file f_path"). */
+struct backing_file___user_path {
+	struct file file;
+	struct path user_path;
+} __attribute__((preserve_access_index));
+
+/* Returns the inode that /proc/PID/maps shows for @file. */
+static __always_inline struct inode *shown_inode(struct file *file)
+{
+	struct backing_file___user_path *backing = (void *)file;
+
+	if (bpf_core_field_exists(backing->user_path) && file->f_mode & FMODE_BACKING_FLAG)
+		return BPF_CORE_READ(backing, user_path.dentry, d_inode);
+	return file->f_inode;
+}
+
 static long look_at_vma(struct task_struct *task, struct vm_area_struct *vma, __u64 *ret_code_id)
 {
 	struct file *file = vma->vm_file;
+	struct inode *inode;
 
 	if (!file || !(vma->vm_flags & VM_EXEC_FLAG))
 		return 0;
-	*ret_code_id = walk_mix(walk_mix(file->f_inode->i_ino, file->f_inode->i_sb->s_dev),
-				vma->vm_start - (vma->vm_pgoff << ARCH_PAGE_SHIFT));
+	inode = shown_inode(file);
+	*ret_code_id = wire_code_id(BPF_CORE_READ(inode, i_ino), BPF_CORE_READ(inode, i_sb, s_dev),
+				    vma->vm_start - (vma->vm_pgoff << ARCH_PAGE_SHIFT));
 	return 0;
 }
 
@@ -122,15 +147,18 @@ static __always_inline int page_missed(unsigned long address, unsigned long erro
 	if (!arch_fault_maps_code(error_code) || !is_watched(task))
 		return 0;
 	space = bpf_map_lookup_elem(&spaces, &tgid);
-	if (!space || !space->number)
-		return 0; /* asked for, or not yet of interest */
-	key.space = space->number;
+	if (!space)
+		return 0; /* not yet of interest */
+	/* What comes while user space reads the map counts as well, but for a program that has just
+	 * begun: all of its code is new then, and its map is read for the first time. */
+	key.space = space->number ?: space->last_number;
+	if (!key.space)
+		return 0;
 	err = bpf_find_vma(task, address, look_at_vma, &key.code_id, 0);
 	if (err == -ENOENT_NR || (!err && !key.code_id))
 		return 0; /* no code */
-	if (!err && bpf_map_lookup_elem(&known_code, &key))
-		return 0;
-	code_changed(tgid, key.code_id);
+	if (err || !bpf_map_lookup_elem(&known_code, &key))
+		code_changed(tgid);
 	return 0;
 }
 

@@ -28,9 +28,9 @@ __u64 drop_spaces = 0; /* .spaces was full */
 /* Counts the changes of code that were seen. An address space that user space read at one epoch
  * holds as long as no change of its process has a later one. */
 __u64 code_epoch = 0;
-/* By a part of the tgid: the last change. Processes that share a slot are asked about once too
- * often. */
-struct wire_change code_changes[WIRE_CHANGE_SLOTS] = {};
+/* By a part of the tgid: the epoch of the last change. Processes that share a slot are asked about
+ * once too often. */
+__u64 code_changed_at[WIRE_CHANGE_SLOTS] = {};
 
 /* watched: enum watch for each tgid, eight in a word so that each can be set alone. Written by user
  * space, through a mapping, and by birth.h; an array, since a thread that is not watched must pay
@@ -94,18 +94,14 @@ static __always_inline bool is_watched(struct task_struct *task)
 	return watch_of(tgid) == WATCH_YES;
 }
 
-/* @code_id: the code that was met and not known; 0: not known itself. */
-static __always_inline void code_changed(__u32 tgid, __u64 code_id)
+static __always_inline void code_changed(__u32 tgid)
 {
-	struct wire_change *change = &code_changes[tgid % WIRE_CHANGE_SLOTS];
-
-	change->code_id = code_id;
-	change->epoch = __sync_fetch_and_add(&code_epoch, 1) + 1;
+	code_changed_at[tgid % WIRE_CHANGE_SLOTS] = __sync_fetch_and_add(&code_epoch, 1) + 1;
 }
 
-static __always_inline const struct wire_change *last_change(__u32 tgid)
+static __always_inline __u64 last_change(__u32 tgid)
 {
-	return &code_changes[tgid % WIRE_CHANGE_SLOTS];
+	return code_changed_at[tgid % WIRE_CHANGE_SLOTS];
 }
 
 static __always_inline void put_space(__u32 tgid, const struct wire_space *space)
@@ -114,14 +110,16 @@ static __always_inline void put_space(__u32 tgid, const struct wire_space *space
 		__sync_fetch_and_add(&drop_spaces, 1);
 }
 
-/* Asks user space for the address space of @tgid, whose code covers @exec_pages pages. */
-static __always_inline void ask_space(__u32 tgid, __u64 exec_pages)
+/* Asks user space for the address space of @tgid, whose code covers @exec_pages pages; it was
+ * @last_number. */
+static __always_inline void ask_space(__u32 tgid, __u64 exec_pages, __u32 last_number)
 {
 	struct wire_remap remap = { .header = { WIRE_REMAP, sizeof(remap) },
 				    .tgid = tgid,
+				    .exec_pages = exec_pages };
+	struct wire_space space = { .last_number = last_number,
 				    .exec_pages = exec_pages,
-				    .code_id = last_change(tgid)->code_id };
-	struct wire_space space = { .exec_pages = exec_pages, .epoch = last_change(tgid)->epoch };
+				    .epoch = last_change(tgid) };
 
 	if (bpf_ringbuf_output(&events, &remap, sizeof(remap), 0)) {
 		__sync_fetch_and_add(&drop_events, 1);
@@ -141,9 +139,9 @@ static __always_inline __u32 space_of(struct task_struct *task)
 	if (!mm)
 		return 0; /* exiting */
 	exec_pages = mm->exec_vm;
-	if (space && space->exec_pages == exec_pages && space->epoch >= last_change(tgid)->epoch)
+	if (space && space->exec_pages == exec_pages && space->epoch >= last_change(tgid))
 		return space->number;
-	ask_space(tgid, exec_pages);
+	ask_space(tgid, exec_pages, space ? space->number ?: space->last_number : 0);
 	return 0;
 }
 
@@ -162,7 +160,7 @@ static __always_inline __u64 current_stack_from(struct task_struct *task, struct
 	s->space = space;
 	s->stack.space = space;
 	s->stack.tgid = task->tgid;
-	s->epoch = last_change(task->tgid)->epoch;
+	s->epoch = last_change(task->tgid);
 	arch_walk_start(s, regs);
 	if (space ? walk_stack(walker, task->pid) : leave_walk(walker, task->pid))
 		return 0; /* counted by user space as a stack not known */

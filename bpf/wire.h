@@ -229,7 +229,6 @@ struct wire_remap {
 	__u32 tgid;
 	__u32 pad;
 	__u64 exec_pages; /* as it is now */
-	__u64 code_id;	  /* of the code that was new; 0: there was none */
 };
 
 /* A thread was created, and with it a process when .tid is .tgid. */
@@ -298,7 +297,7 @@ static inline __u32 wire_rule_slot(__u64 key)
  */
 struct wire_space {
 	__u32 number;
-	__u32 pad;
+	__u32 last_number; /* the one before it was asked */
 	__u64 exec_pages;
 	__u64 epoch; /* of the programs' count of code changes, before its map was read */
 };
@@ -309,12 +308,17 @@ struct wire_code_key {
 	__u64 space;
 };
 
-/* Code that was met for the first time in some process. */
-struct wire_change {
-	__u64 epoch;
-	__u64 code_id;
-};
+/* Returns the number of the code of file @inode on @dev (major << 20 | minor) that has the file's
+ * first byte, mapped or not, at @base_addr; never 0. */
+static inline __u64 wire_code_id(__u64 inode, __u64 dev, __u64 base_addr)
+{
+	__u64 hash = (inode ^ dev << 40) * 0x9e3779b97f4a7c15ULL;
 
+	hash = ((hash ^ hash >> 32) + base_addr) * 0xff51afd7ed558ccdULL;
+	return (hash ^ hash >> 32) | 1;
+}
+
+/* Slots that processes share for the last change of their code. */
 #define WIRE_CHANGE_SLOTS 4096
 
 _Static_assert(sizeof(struct wire_stack) == 40 + 8 * (WIRE_WALK_MAX + 1), "wire_stack");
@@ -323,7 +327,7 @@ _Static_assert(sizeof(struct wire_miss) == 72 + 8 * (WIRE_WALK_MAX + 1) + WIRE_M
 _Static_assert(sizeof(struct wire_tick) == 32, "wire_tick");
 _Static_assert(sizeof(struct wire_run) == 104, "wire_run");
 _Static_assert(sizeof(struct wire_exit) == 136, "wire_exit");
-_Static_assert(sizeof(struct wire_remap) == 32, "wire_remap");
+_Static_assert(sizeof(struct wire_remap) == 24, "wire_remap");
 _Static_assert(sizeof(struct wire_birth) == 56, "wire_birth");
 _Static_assert(sizeof(struct wire_birth_stack) == 16 + 12 * (WIRE_WALK_MAX + 1),
 	       "wire_birth_stack");
@@ -332,7 +336,6 @@ _Static_assert(sizeof(struct wire_span) == 264, "wire_span");
 _Static_assert(sizeof(struct wire_rule) == 16, "wire_rule");
 _Static_assert(sizeof(struct wire_space) == 24, "wire_space");
 _Static_assert(sizeof(struct wire_code_key) == 16, "wire_code_key");
-_Static_assert(sizeof(struct wire_change) == 16, "wire_change");
 _Static_assert(sizeof(struct wire_header) == 8, "wire_header");
 _Static_assert(sizeof(struct wire_task) == 432, "wire_task");
 _Static_assert(sizeof(struct wire_kstack) == 1032, "wire_kstack");

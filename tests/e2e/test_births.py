@@ -132,7 +132,7 @@ def test_bad_programs() -> None:
         done = run(command, "true")
         check(f"{command}: a program without --", done.returncode == 2 and
               "--" in done.stderr, done.stderr)
-    done = run("dump", "--", "true")
+    done = run("dump", "-d", "100s", "--", "true")
     check("dump: a program that has ended", done.returncode == 1 and
           "'true' ended before" in done.stderr, done.stderr)
     done = run("dump", "-p", "1", "-d", "1s")

@@ -266,10 +266,8 @@ uint64_t recorder_epoch(const struct recorder *recorder)
 
 uint64_t recorder_epoch_of(const struct recorder *recorder, uint32_t tgid)
 {
-	const struct wire_change *change =
-		&recorder->skel->bss->code_changes[tgid % WIRE_CHANGE_SLOTS];
-
-	return __atomic_load_n(&change->epoch, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&recorder->skel->bss->code_changed_at[tgid % WIRE_CHANGE_SLOTS],
+			       __ATOMIC_ACQUIRE);
 }
 
 void recorder_put_code(struct recorder *recorder, uint32_t space, uint64_t code_id)

@@ -89,7 +89,7 @@ void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, b
 int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number,
 		       uint64_t exec_pages, uint64_t epoch);
 
-/* Tells the kernel that code @code_id of a WIRE_REMAP is part of address space @space. */
+/* Tells the kernel that code @code_id (wire_code_id) is part of address space @space. */
 void recorder_put_code(struct recorder *recorder, uint32_t space, uint64_t code_id);
 
 /* Show other loiters who created a thread, with the stack of that id, until the thread ends. What

@@ -119,7 +119,7 @@ int recording_on_event(void *arg, const struct wire_record *record)
 		spaces_inherit(&recording->spaces, record->birth.creator_tgid, record->birth.tgid);
 		return 0;
 	case WIRE_REMAP:
-		spaces_answer(&recording->spaces, &record->remap);
+		spaces_number(&recording->spaces, record->remap.tgid, record->remap.exec_pages);
 		return 0;
 	case WIRE_TASK:
 	case WIRE_KSTACK:

@@ -41,6 +41,20 @@ static uint64_t maps_signature(const struct maps *maps)
 	return hash;
 }
 
+/* Tells the kernel what code a space has, so that it can tell what is new. */
+static void put_code(struct spaces *spaces, uint32_t number, const struct maps *maps)
+{
+	for (uint32_t i = 0; i < maps->mappings.len; i++) {
+		const struct mapping *mapping = vec_at(&maps->mappings, i);
+		uint64_t dev = (uint64_t)mapping->dev_major << 20 | mapping->dev_minor;
+
+		if (mapping->executable && mapping->inode)
+			recorder_put_code(spaces->recorder, number,
+					  wire_code_id(mapping->inode, dev,
+						       mapping->start_addr - mapping->file_off));
+	}
+}
+
 uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages)
 {
 	struct wire_task task = {
@@ -64,6 +78,7 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 			spaces->list.len--;
 			goto forget;
 		}
+		put_code(spaces, idx + 1, &target->maps);
 	}
 	table_put(&spaces->by_tgid, tgid, idx + 1);
 	table_put(&spaces->epoch_by_tgid, tgid, (uint32_t)epoch);
@@ -72,14 +87,6 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 forget:
 	target_free(target);
 	return 0;
-}
-
-void spaces_answer(struct spaces *spaces, const struct wire_remap *remap)
-{
-	uint32_t number = spaces_number(spaces, remap->tgid, remap->exec_pages);
-
-	if (number && remap->code_id)
-		recorder_put_code(spaces->recorder, number, remap->code_id);
 }
 
 void spaces_inherit(struct spaces *spaces, uint32_t parent_tgid, uint32_t tgid)

@@ -35,9 +35,6 @@ void spaces_release(struct spaces *spaces);
  * read. */
 uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages);
 
-/* Answers the kernel's question. */
-void spaces_answer(struct spaces *spaces, const struct wire_remap *remap);
-
 /* Notes that process @tgid was forked by @parent_tgid: it begins with the same code. */
 void spaces_inherit(struct spaces *spaces, uint32_t parent_tgid, uint32_t tgid);
 
