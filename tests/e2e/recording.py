@@ -85,6 +85,10 @@ class Verdicts:
     lacking: int
     wrong: Counter[str]
 
+    def exact_in(self, leaf: str) -> int:
+        """Returns how many are exact and in @leaf."""
+        return sum(count for stack, count in self.exact.items() if stack[:1] == (leaf,))
+
     @property
     def total(self) -> int:
         return self.exact.total() + self.lacking + self.wrong.total()

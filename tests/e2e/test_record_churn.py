@@ -20,9 +20,7 @@ def test_turncoat(name: str, life_ms: int, least_share: float) -> None:
     verdicts = judge_blocks(report, TURNCOAT)
     check_verdicts(name, verdicts, least_share)
     for side in ("north", "south"):
-        count = sum(count for stack, count in verdicts.exact.items()
-                    if stack[0] == f"{side}_wait")
-        check(f"{name}: blocks as {side}", count > 50, verdicts.exact)
+        check(f"{name}: blocks as {side}", verdicts.exact_in(f"{side}_wait") > 50, verdicts.exact)
 
 
 def main() -> None:
