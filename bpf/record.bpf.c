@@ -24,7 +24,8 @@ const volatile __u64 cfg_softirq_start = 0;
 const volatile __u64 cfg_softirq_end = 0;
 const volatile __u64 cfg_min_block_ns = 0;
 
-__u64 drop_spans = 0; /* .spans was full: time not booked under its stack */
+__u64 missed_switches = 0; /* onto a CPU, known by the switch off it */
+__u64 drop_spans = 0;	   /* .spans was full: time not booked under its stack */
 
 /* spans: what was booked. Written by book, read by user space at the end. */
 struct {
@@ -149,6 +150,44 @@ static __always_inline void thread_ended(struct task_struct *task, struct wire_r
 	bpf_map_delete_elem(&runs, &tid);
 }
 
+static __always_inline void switched_in(struct task_struct *next, __u64 now)
+{
+	struct wire_run *run = run_of(next, WIRE_RUN_QUEUED, now);
+	__u64 queued_ns, blocked_ns = 0;
+
+	if (!run)
+		return; /* counted */
+	if (run->state == WIRE_RUN_BLOCKED) {
+		/* Its wakeup was not seen: all of it was blocked, as far as can be told. */
+		run->blocked_since_ns = run->since_ns;
+		run->since_ns = now;
+	}
+	if (run->state != WIRE_RUN_ON_CPU) {
+		queued_ns = elapsed_ns(run->since_ns, now);
+		if (run->blocked_since_ns)
+			blocked_ns = elapsed_ns(run->blocked_since_ns, run->since_ns);
+		run->queued_ns += queued_ns;
+		run->blocked_ns += blocked_ns;
+		if (run->first_ns != now)
+			book(run, next->pid, blocked_ns, queued_ns);
+	}
+	run->state = WIRE_RUN_ON_CPU;
+	run->since_ns = now;
+	run->blocked_since_ns = 0;
+}
+
+/* Makes up for a switch in that was not seen. Tracepoints can fall silent on a CPU, as under an
+ * agent of the hypervisor; the scheduler itself knows how long the thread has run since. */
+static __always_inline void switch_in_missed(struct task_struct *task, const struct wire_run *run,
+					     __u64 now)
+{
+	__u64 ran_ns = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
+	__u64 since_ns = elapsed_ns(run->since_ns, now);
+
+	__sync_fetch_and_add(&missed_switches, 1);
+	switched_in(task, now - (ran_ns < since_ns ? ran_ns : since_ns));
+}
+
 static __always_inline void switched_out(struct task_struct *prev, bool preempt, __u64 now,
 					 void *ctx)
 {
@@ -157,6 +196,8 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 
 	if (!run)
 		return; /* counted */
+	if (run->state != WIRE_RUN_ON_CPU)
+		switch_in_missed(prev, run, now);
 	if (run->state == WIRE_RUN_ON_CPU)
 		run->on_cpu_ns += elapsed_ns(run->since_ns, now);
 	if (bits & 0x80) { /* TASK_DEAD */
@@ -185,32 +226,6 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 	}
 	if (cfg_kernel)
 		run->kstack_id = kernel_stack(ctx, prev->tgid, WALKER_SWITCH, WIRE_SPACE_KERNEL);
-}
-
-static __always_inline void switched_in(struct task_struct *next, __u64 now)
-{
-	struct wire_run *run = run_of(next, WIRE_RUN_QUEUED, now);
-	__u64 queued_ns, blocked_ns = 0;
-
-	if (!run)
-		return; /* counted */
-	if (run->state == WIRE_RUN_BLOCKED) {
-		/* Its wakeup was not seen: all of it was blocked, as far as can be told. */
-		run->blocked_since_ns = run->since_ns;
-		run->since_ns = now;
-	}
-	if (run->state != WIRE_RUN_ON_CPU) {
-		queued_ns = elapsed_ns(run->since_ns, now);
-		if (run->blocked_since_ns)
-			blocked_ns = elapsed_ns(run->blocked_since_ns, run->since_ns);
-		run->queued_ns += queued_ns;
-		run->blocked_ns += blocked_ns;
-		if (run->first_ns != now)
-			book(run, next->pid, blocked_ns, queued_ns);
-	}
-	run->state = WIRE_RUN_ON_CPU;
-	run->since_ns = now;
-	run->blocked_since_ns = 0;
 }
 
 SEC("tp_btf/sched_switch")

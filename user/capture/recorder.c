@@ -392,5 +392,6 @@ struct recorder_losses recorder_losses(const struct recorder *recorder)
 					 .dropped_stacks = bss->drop_stacks,
 					 .dropped_kstacks = bss->drop_kstacks,
 					 .dropped_spaces = bss->drop_spaces,
-					 .missed_events = missed_events(recorder) };
+					 .missed_events =
+						 bss->missed_switches + missed_events(recorder) };
 }

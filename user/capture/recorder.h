@@ -45,7 +45,8 @@ struct recorder_losses {
 	uint64_t dropped_rules;	  /* rule table full */
 	uint64_t dropped_stacks;  /* walks whose stack was one too many */
 	uint64_t dropped_spaces;  /* too many processes */
-	uint64_t missed_events;	  /* a program was interrupted by itself */
+	uint64_t missed_events;	  /* or made up for: a program was interrupted by itself,
+				   * or a switch was not told */
 	uint64_t dropped_kstacks; /* kernel stacks that could not be had */
 };
 

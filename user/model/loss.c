@@ -48,7 +48,7 @@ static const struct {
 				  "block|s or samples without a stack: not learned in time" },
 	[LOSS_RULES_OVER_MAX] = { "rules_over_max", "unwind rule|s beyond the maximum" },
 	[LOSS_EVENTS_MISSED] = { "events_missed",
-				 "event|s missed while the one before was handled" },
+				 "event|s of the scheduler not told by the kernel" },
 	[LOSS_WAKERS_NO_STACK] = { "wakers_no_stack",
 				   "block|s whose waker has no stack: not learned in time" },
 	[LOSS_PROCESSES_OVER_MAX] = { "processes_over_max",

@@ -37,7 +37,7 @@ enum loss {
 	LOSS_SPANS_NO_STACK, /* of a recording: blocks, samples whose stack was not learned in time
 			      */
 	LOSS_RULES_OVER_MAX, /* of a recording: the table of unwind rules was full */
-	LOSS_EVENTS_MISSED,  /* of a recording: a program was interrupted by itself */
+	LOSS_EVENTS_MISSED,  /* of a recording: events that the kernel did not tell */
 	LOSS_PROCESSES_OVER_MAX, /* of a recording: the table of processes was full */
 	LOSS_WAKERS_NO_STACK,	 /* of a recording: wakers whose stack was not learned in time */
 	LOSS_CNT,
