@@ -11,6 +11,7 @@
 #include "collect/mappings.h"
 #include "collect/peers.h"
 #include "collect/wait_object.h"
+#include "proc/process.h"
 #include "symbolize/symbolize.h"
 #include "unwind/arch.h"
 
@@ -241,6 +242,15 @@ static enum wait_kind classify(struct assembly *assembly, const struct model_thr
 	return kind;
 }
 
+/* Whether the thread has not run since it was looked at. */
+static bool still_waits(const struct target *target, const struct entry *entry)
+{
+	uint64_t switch_cnt;
+
+	return !process_thread_switches(target->pid, (pid_t)entry->tid, &switch_cnt) &&
+	       switch_cnt == entry->nvcsw + entry->nivcsw;
+}
+
 static void describe_object(struct assembly *assembly, struct wait_objects *objects,
 			    struct model_thread *thread, const struct entry *entry,
 			    const struct wait_evidence *evidence)
@@ -260,6 +270,9 @@ static void describe_object(struct assembly *assembly, struct wait_objects *obje
 		wait_objects_use_peers(objects, assembly->peers);
 	wait_objects_describe(objects, &request, &answer);
 	thread->object = strpool_add(&assembly->model->strings, answer.object);
+	/* A timeout was read from the thread's own stack, just now. */
+	answer.has_timeout =
+		answer.has_timeout && still_waits(snapshot_target(snapshot, entry->target), entry);
 	thread->has_timeout = answer.has_timeout;
 	thread->timeout_left_ns = answer.has_timeout ? answer.timeout_left_ns : 0;
 	assembly->model->losses[LOSS_OBJECTS_UNREADABLE] += answer.unreadable;

@@ -110,6 +110,31 @@ int process_check(pid_t tgid, struct err *err)
 	return code;
 }
 
+int process_thread_switches(pid_t tgid, pid_t tid, uint64_t *ret_cnt)
+{
+	static const char *const keys[] = { "voluntary_ctxt_switches",
+					    "nonvoluntary_ctxt_switches" };
+	struct buf status;
+	char path[64], value[32];
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", tgid, tid);
+	buf_init(&status, STATUS_MAX_BYTES);
+	err = file_read(path, &status);
+	*ret_cnt = 0;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !err; i++) {
+		uint64_t cnt;
+
+		if (!status_field(buf_text(&status), keys[i], value, sizeof(value)) ||
+		    parse_u64(value, 0, UINT64_MAX, &cnt))
+			err = -EINVAL;
+		else
+			*ret_cnt += cnt;
+	}
+	buf_release(&status);
+	return err;
+}
+
 void process_exe(pid_t tgid, char *path, size_t len)
 {
 	char link[32];

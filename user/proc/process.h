@@ -22,6 +22,10 @@ int process_find(const char *name, struct vec *tgids, struct err *err);
 /* Sorts the processes @tgids (pid_t), and leaves each once. */
 void process_unique(struct vec *tgids);
 
+/* Writes how often thread @tid of process @tgid was switched out in its life to @ret_cnt. Returns 0
+ * or -errno. */
+int process_thread_switches(pid_t tgid, pid_t tid, uint64_t *ret_cnt);
+
 /* Writes the path of @tgid's executable to @path, "" when it has none or cannot be read. */
 void process_exe(pid_t tgid, char *path, size_t len);
 
