@@ -34,6 +34,7 @@ SETTLED_LOOKS = 5
 WARM_UP_S = 0.3
 SPAN_S = 0.6
 SWITCHES_MIN = 20_000  # in a span
+OFTEN = 1_000
 RATIO_AT, RATIO_MAX = 9, 0.3
 MORE_FRAMES = (31, 100)
 UNWATCHED_MAX_NS = 40
@@ -244,12 +245,14 @@ def measure_switches(pid: int, other: int, who: list[Observer]) -> dict[str, Cos
 
 
 def frame_cnt(pid: int) -> int:
-    """Returns how deep the stacks are with which @pid blocks most often."""
-    done = lib.run_loiter("record", "-p", pid, "-d", "300ms", "-f", "json")
-    spans = [span for process in json.loads(done.stdout)["processes"]
-             for span in process["spans"] if span.get("quality") == "complete"]
-    most = max(spans, key=lambda span: span["count"])
-    return len(lib.frames_of(most))
+    """Returns how deep the stacks are with which @pid blocks over and over."""
+    def found() -> int:
+        done = lib.run_loiter("record", "-p", pid, "-d", "300ms", "-f", "json")
+        spans = [span for process in json.loads(done.stdout)["processes"]
+                 for span in process["spans"]
+                 if span.get("quality") == "complete" and span["count"] > OFTEN]
+        return max((len(lib.frames_of(span)) for span in spans), default=0)
+    return lib.wait_for("the target to block", found)
 
 
 @contextlib.contextmanager
