@@ -142,6 +142,7 @@ def observers() -> list[Observer]:
         Observer("loiter --by waker",
                  lambda pid, other: loiter("-p", str(pid), "--by", "waker")),
         Observer("loiter --by wall", lambda pid, other: loiter("-p", str(pid), "--by", "wall")),
+        Observer("loiter -k", lambda pid, other: loiter("-p", str(pid), "-k")),
     ]
     offcputime = find_program(OFFCPUTIME, "bpf-offcputime")
     if offcputime:
