@@ -4,6 +4,8 @@
 #ifndef BPF_BIRTH_H
 #define BPF_BIRTH_H
 
+#include <bpf/bpf_tracing.h>
+
 #include "bpf/watch.h"
 
 #define CLONE_THREAD_FLAG 0x00010000
