@@ -94,6 +94,16 @@ static void leave_out_switches(struct record_bpf *skel)
 	skel->rodata->cfg_runs = false;
 }
 
+/* Without bpf_find_vma (since 5.17) new code is known by its amount alone. Asked for by a type of
+ * program that libbpf can probe with. */
+static void leave_out_faults(struct record_bpf *skel)
+{
+	bool can = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_find_vma, NULL) == 1;
+
+	bpf_program__set_autoload(skel->progs.on_user_fault, can);
+	bpf_program__set_autoload(skel->progs.on_kernel_fault, can);
+}
+
 static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
 {
 	int code;
@@ -114,6 +124,7 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	bpf_program__set_autoload(recorder->skel->progs.on_tick, options->sample_hz > 0);
 	if (options->births_only)
 		leave_out_switches(recorder->skel);
+	leave_out_faults(recorder->skel);
 	code = record_bpf__load(recorder->skel);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");
