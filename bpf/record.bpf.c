@@ -125,6 +125,9 @@ static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_
 		span = bpf_map_lookup_elem(&spans, &key);
 		if (!span) {
 			__sync_fetch_and_add(&drop_spans, 1);
+			run->unbooked_cnt++;
+			run->unbooked_blocked_ns += blocked_ns;
+			run->unbooked_queued_ns += queued_ns;
 			return;
 		}
 	}
@@ -146,8 +149,10 @@ static __always_inline void thread_ended(struct task_struct *task, struct wire_r
 	__builtin_memcpy(&record.run, run, sizeof(record.run));
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
 	if (bpf_ringbuf_output(&events, &record, sizeof(record), 0))
-		__sync_fetch_and_add(&drop_events, 1);
-	bpf_map_delete_elem(&runs, &tid);
+		run->state =
+			WIRE_RUN_ENDED; /* read at the end, unless the tid is taken until then */
+	else
+		bpf_map_delete_elem(&runs, &tid);
 }
 
 static __always_inline void switched_in(struct task_struct *next, __u64 now)

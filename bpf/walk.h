@@ -16,7 +16,8 @@
 
 #define RULE_PROBES 8
 #define RULE_KEY_EXACT (1ULL << 47)
-#define MISS_RESEND_NS 10000000ULL
+#define MISS_RESEND_NS 10000000ULL /* and twice that, up to so many times: */
+#define MISS_RESEND_TIMES 7
 #define COPY_CHUNK_BYTES 1024
 #define CHUNK_WORDS 128
 #define CHUNK_BELOW_BYTES 64 /* where registers are saved beside a return address */
@@ -42,13 +43,18 @@ struct {
 	__type(value, __u8);
 } known_stacks SEC(".maps");
 
-/* asked: rule key -> when user space was last asked for it. Written by walks; old ones are evicted,
- * which costs a second question. */
+struct asking {
+	__u64 last_ns;
+	__u64 cnt;
+};
+
+/* asked: rule key -> when, and how often, user space was asked for it. Written by walks; old ones
+ * are evicted, which costs a second question. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u64);
-	__type(value, __u64);
+	__type(value, struct asking);
 } asked SEC(".maps");
 
 /* events: STACK, MISS, TICK, EXIT, REMAP and BIRTH records to user space. */
@@ -329,18 +335,22 @@ static __always_inline int send_copy(struct walk_scratch *s, __u32 type, __u32 t
 __noinline int send_miss(__u32 walker, __u32 tid)
 {
 	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
-	__u64 now = bpf_ktime_get_ns(), *last;
+	struct asking asking = { .last_ns = bpf_ktime_get_ns() }, *last;
 
 	if (!s)
 		return -1; /* cannot be */
 	last = bpf_map_lookup_elem(&asked, &s->miss_key);
-	/* Ticks of the clock are few, and stand at another pc each time; births each count. */
+	asking.cnt = last ? last->cnt + 1 : 0;
+	/* Ticks of the clock are few, and stand at another pc each time; births each count. Others
+	 * wait for an answer, each time twice as long: it may take a while, and fills the ring. */
 	if (walker != WALKER_CLOCK && walker != WALKER_BIRTH && last &&
-	    now - *last < MISS_RESEND_NS) {
+	    asking.last_ns - last->last_ns < MISS_RESEND_NS << (last->cnt & MISS_RESEND_TIMES)) {
 		__sync_fetch_and_add(&drop_misses, 1);
 		return -1;
 	}
-	bpf_map_update_elem(&asked, &s->miss_key, &now, BPF_ANY);
+	if (asking.cnt > MISS_RESEND_TIMES)
+		asking.cnt = MISS_RESEND_TIMES;
+	bpf_map_update_elem(&asked, &s->miss_key, &asking, BPF_ANY);
 	if (!send_copy(s, WIRE_MISS, tid, s->sp, s->fp))
 		return 0;
 	__sync_fetch_and_add(&drop_misses, 1);

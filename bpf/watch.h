@@ -182,8 +182,10 @@ static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 f
 	struct wire_run *run = bpf_map_lookup_elem(&runs, &tid);
 	struct wire_run fresh = {};
 
-	if (run)
+	if (run && run->start_ns == task->start_boottime)
 		return run;
+	if (run) /* of a thread whose end could not be told */
+		__sync_fetch_and_add(&drop_events, 1);
 	fresh.since_ns = now;
 	fresh.first_ns = now;
 	fresh.state = first_state;
@@ -191,7 +193,7 @@ static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 f
 	fresh.syscall_nr = WIRE_SYSCALL_UNKNOWN;
 	fresh.tgid = task->tgid;
 	fresh.start_ns = task->start_boottime;
-	if (bpf_map_update_elem(&runs, &tid, &fresh, BPF_NOEXIST))
+	if (bpf_map_update_elem(&runs, &tid, &fresh, BPF_ANY))
 		__sync_fetch_and_add(&drop_runs, 1);
 	return bpf_map_lookup_elem(&runs, &tid);
 }

@@ -188,6 +188,7 @@ enum wire_run_state {
 	WIRE_RUN_ON_CPU = 1,
 	WIRE_RUN_BLOCKED = 2,
 	WIRE_RUN_QUEUED = 3,
+	WIRE_RUN_ENDED = 4, /* and its WIRE_EXIT could not be sent */
 };
 
 #define WIRE_WAKER_INTERRUPT 0xffffffffU /* no thread: an interrupt, such as a timer's */
@@ -212,6 +213,8 @@ struct wire_run {
 	__u32 tgid;
 	__u32 waker_tid; /* 0: not known; WIRE_WAKER_INTERRUPT */
 	__u64 start_ns;	 /* of the thread: CLOCK_BOOTTIME */
+	/* What could not be booked under its stack, for want of room. */
+	__u64 unbooked_cnt, unbooked_blocked_ns, unbooked_queued_ns;
 };
 
 /* A thread ended. */
@@ -325,8 +328,8 @@ _Static_assert(sizeof(struct wire_stack) == 40 + 8 * (WIRE_WALK_MAX + 1), "wire_
 _Static_assert(sizeof(struct wire_miss) == 72 + 8 * (WIRE_WALK_MAX + 1) + WIRE_MISS_COPY_BYTES,
 	       "wire_miss");
 _Static_assert(sizeof(struct wire_tick) == 32, "wire_tick");
-_Static_assert(sizeof(struct wire_run) == 104, "wire_run");
-_Static_assert(sizeof(struct wire_exit) == 136, "wire_exit");
+_Static_assert(sizeof(struct wire_run) == 128, "wire_run");
+_Static_assert(sizeof(struct wire_exit) == 160, "wire_exit");
 _Static_assert(sizeof(struct wire_remap) == 24, "wire_remap");
 _Static_assert(sizeof(struct wire_birth) == 56, "wire_birth");
 _Static_assert(sizeof(struct wire_birth_stack) == 16 + 12 * (WIRE_WALK_MAX + 1),

@@ -351,6 +351,22 @@ static int add_untouched(struct book *book, uint32_t idx)
 	return add_stretch(book, &line, 0, window_ns);
 }
 
+/* What did not fit into the kernel's table is booked without a stack, so that no time is missing.
+ */
+static int add_unbooked(struct book *book, uint32_t entry, const struct wire_run *run)
+{
+	struct book_line line = { .entry = entry,
+				  .stack = STACKSET_NONE,
+				  .kstack = STACKSET_NONE,
+				  .waker_stack = STACKSET_NONE,
+				  .syscall_nr = WIRE_SYSCALL_UNKNOWN };
+	struct wire_span span = { .cnt = run->unbooked_cnt,
+				  .blocked_ns = run->unbooked_blocked_ns,
+				  .queued_ns = run->unbooked_queued_ns };
+
+	return run->unbooked_cnt ? add_line(book, &line, &span) : 0;
+}
+
 int book_add_run(struct book *book, uint32_t entry, const struct wire_run *run, bool ended)
 {
 	int err;
@@ -358,7 +374,9 @@ int book_add_run(struct book *book, uint32_t entry, const struct wire_run *run, 
 	if (!run)
 		return add_untouched(book, entry);
 	add_on_cpu(book, entry, run->on_cpu_ns);
-	err = add_before_first(book, entry, run);
+	err = add_unbooked(book, entry, run);
+	if (!err)
+		err = add_before_first(book, entry, run);
 	if (!err && !ended)
 		err = add_since_last(book, entry, run);
 	return err;

@@ -11,7 +11,10 @@ static int keep_run(void *arg, uint32_t tid, const struct wire_run *run)
 {
 	struct recording *recording = arg;
 	struct living_run living = { .tid = tid, .run = *run };
+	struct wire_exit ended = { .tid = tid, .run = *run };
 
+	if (run->state == WIRE_RUN_ENDED)
+		return vec_append(&recording->ended, &ended, 1);
 	return vec_append(&recording->runs, &living, 1);
 }
 

@@ -43,7 +43,7 @@ static const struct {
 	[LOSS_THREADS_UNTRACKED] = { "threads_untracked",
 				     "switch|es of threads beyond the maximum: not booked" },
 	[LOSS_SPANS_OVER_MAX] = { "spans_over_max",
-				  "block|s beyond the maximum of different ones: not booked" },
+				  "block|s beyond the maximum of different ones: without a stack" },
 	[LOSS_SPANS_NO_STACK] = { "spans_no_stack",
 				  "block|s or samples without a stack: not learned in time" },
 	[LOSS_RULES_OVER_MAX] = { "rules_over_max", "unwind rule|s beyond the maximum" },

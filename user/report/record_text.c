@@ -30,9 +30,11 @@ static void put_times(const struct report *report, const struct span_group *grou
 	if (once)
 		fputs(", once", out);
 	else
-		fprintf(out, ", %" PRIu64 " times, %s each on average, %s longest", group->cnt,
-			span_duration_words(group->total_ns / group->cnt).text,
-			span_duration_words(group->max_ns).text);
+		fprintf(out, ", %" PRIu64 " times, %s each on average", group->cnt,
+			span_duration_words(group->total_ns / group->cnt).text);
+	/* Of what did not fit into the kernel's table the single ones are not known. */
+	if (!once && group->max_ns)
+		fprintf(out, ", %s longest", span_duration_words(group->max_ns).text);
 	if (group->open_cnt && !once)
 		fprintf(out, ", %u not over", group->open_cnt);
 	else if (group->open_cnt)
