@@ -490,7 +490,7 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 		if (code)
 			return code;
 	}
-	if (assembly->is_recording)
+	if (assembly->is_recording && spans)
 		classify_spans(assembly, spans);
 	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;
 	model->losses[LOSS_MODULES_CHANGED] += sigbus_lost_pages();
