@@ -171,7 +171,7 @@ def test_replay() -> None:
         check("replay -k: the same bytes", again.stdout == done.stdout)
         without = lib.run_loiter("replay", saved, "-f", "folded")
         check("replay: without -k none", without.stdout and "_[k]" not in without.stdout)
-        for form in ("text", "json", "pprof"):
+        for form in ("text", "json", "pprof", "html"):
             other = subprocess.run([str(LOITER), "replay", str(saved), "-k", "-f", form],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
             check(f"replay -k: {form}", other.returncode == 0 and other.stdout, other.stderr)
@@ -179,6 +179,29 @@ def test_replay() -> None:
         check("without -k none is recorded", plain.stdout and "_[k]" not in plain.stdout)
         again = lib.run_loiter("replay", saved, "-k", "-f", "folded")
         check("replay -k of it: the same bytes", again.stdout == plain.stdout)
+
+
+def test_hidden() -> None:
+    """Without the kernel's names, which take CAP_SYSLOG, frames are addresses, as in a dump."""
+    setpriv = shutil.which("setpriv")
+    if not setpriv:
+        skip("without CAP_SYSLOG", "no setpriv")
+        return
+    with running("python3", ["/usr/bin/python3", "-c", WAITS]) as target:
+        target.read_until("ready")
+        done = subprocess.run([setpriv, "--bounding-set", "-syslog", "--inh-caps", "-syslog",
+                               str(LOITER), "record", "-p", str(target.pid), "-k", "-d", "1s",
+                               "-f", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, check=False)
+        if not check("without CAP_SYSLOG: recorded", done.returncode == 0, done.stderr):
+            return
+        spans = [span for process in json.loads(done.stdout)["processes"]
+                 for span in process["spans"] if span["count"] > 10]
+        frames = [frame for span in spans for frame in span["kernel_frames"]]
+        check("without CAP_SYSLOG: frames without names", frames and
+              not any(frame["function"] for frame in frames), frames[:3])
+        check("without CAP_SYSLOG: the same waits", {span["wait"] for span in spans} >=
+              set(EXPECTED), {span["wait"] for span in spans})
 
 
 def parse_offcputime(text: str) -> Counter:
@@ -257,7 +280,7 @@ def test_offcputime() -> None:
 def main() -> None:
     need_loiter()
     for test in (test_waits, test_never_ends, test_one_place_is_one_group, test_on_cpu,
-                 test_replay, test_offcputime):
+                 test_replay, test_hidden, test_offcputime):
         attempt(test.__name__, test)
     finish()
 
