@@ -15,10 +15,10 @@ MUSL_GCC := $(shell command -v musl-gcc 2>/dev/null)
 WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped mixcpp herd spin \
 	churn execloop exiting busy makers zombie zombie_leader vforker ages \
 	depth)
-RECORD_PLAIN := ring births forks
+RECORD_PLAIN := ring births forks medley paths
 WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN) turncoat-north turncoat-south)
 ifeq ($(ARCH),x86_64)
-WORKLOADS += $(W)/garbage $(W)/jit
+WORKLOADS += $(W)/garbage $(W)/jit $(W)/hops
 endif
 ifneq ($(MUSL_GCC),)
 WORKLOADS += $(W)/mix-musl
@@ -39,7 +39,7 @@ endef
 plain_rule = $(eval $(call workload_rule,$(1),$(WORKLOAD_DIR)/$(1).c $(WORKLOAD_DIR)/workload.c,,$$(WORKLOAD_CC)))
 $(foreach name,herd spin churn execloop exiting busy makers garbage zombie zombie_leader vforker ages depth jit,\
 	$(call plain_rule,$(name)))
-$(foreach name,$(RECORD_PLAIN),$(call plain_rule,$(name)))
+$(foreach name,$(RECORD_PLAIN) hops,$(call plain_rule,$(name)))
 $(eval $(call workload_rule,mix,$(MIX_SRC),,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-O0,$(MIX_SRC),-O0,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-static,$(MIX_SRC),-static,$$(WORKLOAD_CC)))

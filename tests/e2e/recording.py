@@ -83,6 +83,7 @@ class Verdicts:
     """How many single blocks there are of each stack and each verdict."""
     exact: Counter[Frames]
     lacking: int
+    broken: Counter[str]  # walked wrongly, and marked as truncated
     wrong: Counter[str]
 
     def exact_in(self, leaf: str) -> int:
@@ -91,26 +92,32 @@ class Verdicts:
 
     @property
     def total(self) -> int:
-        return self.exact.total() + self.lacking + self.wrong.total()
+        return self.exact.total() + self.lacking + self.broken.total() + self.wrong.total()
 
 
 def judge_blocks(report: Report, truth: Truth) -> Verdicts:
-    verdicts = Verdicts(Counter(), 0, Counter())
+    verdicts = Verdicts(Counter(), 0, Counter(), Counter())
     for span in spans_of(report, "blocked"):
         verdict = truth.judge(span)
         if verdict == EXACT:
             verdicts.exact[truth.own_part(span["frames"])] += span["count"]
         elif verdict == LACKING:
             verdicts.lacking += span["count"]
+        elif span["quality"] == "truncated":
+            verdicts.broken[verdict] += span["count"]
         else:
             verdicts.wrong[verdict] += span["count"]
     return verdicts
 
 
-def check_verdicts(name: str, verdicts: Verdicts, least_share: float) -> None:
+def check_verdicts(name: str, verdicts: Verdicts, least_share: float,
+                   broken_share: float = 0) -> None:
     note(f"{name}: {verdicts.exact.total()} of {verdicts.total} blocks exact, "
          f"{verdicts.lacking} lack")
     check(f"{name}: no stack is wrong", not verdicts.wrong, dict(verdicts.wrong.most_common(5)))
+    check(f"{name}: none is broken, or next to none where that may be",
+          verdicts.broken.total() <= broken_share * verdicts.total,
+          dict(verdicts.broken.most_common(5)))
     check(f"{name}: enough of them are whole",
           0 < verdicts.total * least_share <= verdicts.exact.total(),
           f"{verdicts.exact.total()} of {verdicts.total}")
@@ -169,10 +176,10 @@ class Recording:
     waits for a reader."""
     start_ns = 0  # CLOCK_MONOTONIC when the window began
 
-    def __init__(self, *args: object) -> None:
+    def __init__(self, *args: object, form: str) -> None:
         self._out = tempfile.TemporaryFile("w+")
         self._err = tempfile.TemporaryFile("w+")
-        self.proc = subprocess.Popen([str(LOITER), "record", *map(str, args), "-f", "json"],
+        self.proc = subprocess.Popen([str(LOITER), "record", *map(str, args), "-f", form],
                                      stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._err)
 
     def wait_begun(self) -> None:
@@ -213,9 +220,9 @@ class Recording:
 
 
 @contextlib.contextmanager
-def recording(*args: object) -> Iterator[Recording]:
+def recording(*args: object, form: str = "json") -> Iterator[Recording]:
     """Records in the background from here on."""
-    running = Recording(*args)
+    running = Recording(*args, form=form)
     try:
         running.wait_begun()
         yield running
