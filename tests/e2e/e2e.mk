@@ -16,7 +16,7 @@ WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped
 	churn execloop exiting busy makers zombie zombie_leader vforker ages \
 	depth)
 RECORD_PLAIN := ring births forks medley paths
-WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN) turncoat-north turncoat-south)
+WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN) plugs turncoat-north turncoat-south)
 ifeq ($(ARCH),x86_64)
 WORKLOADS += $(W)/garbage $(W)/jit $(W)/hops
 endif
@@ -45,12 +45,20 @@ $(eval $(call workload_rule,mix-O0,$(MIX_SRC),-O0,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-static,$(MIX_SRC),-static,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-static-pie,$(MIX_SRC),-static-pie -fPIE,$$(WORKLOAD_CC)))
 $(eval $(call workload_rule,mix-musl,$(MIX_SRC),-static,$(MUSL_GCC) $$(STD) $$(WORKLOAD_CFLAGS)))
-# Two that differ in names and in the size of frames alone, at one and the same address.
+$(eval $(call workload_rule,plugs,$(WORKLOAD_DIR)/plugs.c $(WORKLOAD_DIR)/workload.c,,$$(WORKLOAD_CC)))
+
+# Two of each that differ in names and in the size of frames alone, at one and the same address.
+plug_rule = $(eval $(call workload_rule,plug_$(1).so,$(WORKLOAD_DIR)/plug.c,\
+	-DPLUG=$(1) -DPLUG_FRAME_BYTES=$(2) -fPIC -shared,$$(WORKLOAD_CC)))
+$(call plug_rule,alpha,304)
+$(call plug_rule,omega,1200)
 turncoat_rule = $(eval $(call workload_rule,turncoat-$(1),\
 	$(WORKLOAD_DIR)/turncoat.c $(WORKLOAD_DIR)/workload.c,\
 	-DSIDE=$(1) -DSIDE_FRAME_BYTES=$(2) -static -no-pie,$$(WORKLOAD_CC)))
 $(call turncoat_rule,north,304)
 $(call turncoat_rule,south,1200)
+
+$(W)/plugs: $(W)/plug_alpha.so $(W)/plug_omega.so
 
 $(W)/mix-stripped: $(W)/mix
 	$(call say,STRIP,$@)
