@@ -30,9 +30,10 @@ RING_WAITS = {"pipe": "read", "eventfd": "read", "sem": "sem wait", "cond": "con
 
 def early_blocks(report: Report, total: int) -> int:
     """Returns how many blocks of @total may lack: the first of each thread, which began before
-    the window, and what comes before its code was learned."""
+    the window, one of each stack, when that was learned, and what comes in the first moments."""
     threads = sum(process["thread_count"] for process in report["processes"])
-    return threads + total * WARM_UP_NS // report["window_ns"]
+    stacks = len(spans_of(report, "blocked"))
+    return threads + stacks + total * WARM_UP_NS // report["window_ns"]
 
 
 # --- wakers -----------------------------------------------------------------------------------
