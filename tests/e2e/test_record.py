@@ -13,8 +13,8 @@ from pathlib import Path
 
 import lib
 from lib import LOITER, attempt, check, finish, need_loiter, note, redis, skip, workload
-from recording import (Report, by_thread, check_verdict, record, report_of, share_complete,
-                       spans_of)
+from recording import (Report, by_thread, check_verdict, functions, record, recording, report_of,
+                       share_complete, spans_of)
 
 SHARE_COMPLETE = 0.99
 CONSERVED_SHARE = 0.01
@@ -102,29 +102,29 @@ def test_never_ends() -> None:
 
 
 def test_interrupt() -> None:
-    with workload("busy") as target:
-        proc = subprocess.Popen([str(LOITER), "record", "-p", str(target.pid), "-d", "0",
-                                 "-f", "json"], stdout=subprocess.PIPE, text=True)
-        lib.wait_for("the recording", lambda: b"on_switch" in subprocess.run(
-            ["bpftool", "link", "list"], stdout=subprocess.PIPE, check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}).stdout or proc.poll() is not None or
-            lib.has_state(proc.pid, proc.pid, "S"))
-        proc.send_signal(signal.SIGINT)
-        out, _ = proc.communicate(timeout=lib.DEADLINE_S)
-        check("Ctrl-C: a report", proc.returncode in (0, -signal.SIGINT), proc.returncode)
-        check("Ctrl-C: nothing or all of it", not out or json.loads(out)["window_ns"] > 0, out[:80])
+    """Ctrl-C ends a recording that nothing else would; what there is by then is the report."""
+    with workload("busy") as target, recording("-p", target.pid, "-d", "0") as running:
+        status, out, err = running.stop()
+        check("Ctrl-C: a report", status == 0, f"{status}: {err}")
+        check("Ctrl-C: of what there was", out and json.loads(out)["window_ns"] > 0 and
+              json.loads(out)["processes"][0]["thread_count"] == len(lib.tids(target.pid)),
+              out[:200])
 
 
 def test_exit() -> None:
-    with workload("exiting") as target:
-        proc = subprocess.Popen([str(LOITER), "record", "-p", str(target.pid), "-d", "600s",
-                                 "-f", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True)
-        lib.wait_for("the recording to wait", lambda: lib.has_state(proc.pid, proc.pid, "S"))
+    """The target's end is the recording's; where its threads were is known after it is gone."""
+    with workload("exiting", 20) as target, recording("-p", target.pid, "-d", "600s") as running:
         target.stop()
-        out, err = proc.communicate(timeout=lib.DEADLINE_S)
-        check("the target's exit ends the recording", proc.returncode in (0, 1), err)
-        check("exit: a report or a reason", (out and json.loads(out)["window_ns"] > 0) or err, err)
+        status, out, err = running.end()
+    if not check("the target's exit ends the recording", status == 0, f"{status}: {err}"):
+        return
+    report = json.loads(out)
+    waits = [span for span in spans_of(report, "blocked")
+             if "exit_wait" in functions(span["frames"])]
+    check("exit: all threads are in the report",
+          sum(len(span["tids"]) for span in waits) == 20, [functions(span["frames"]) for span in spans_of(report)])
+    check("exit: blocked up to the end",
+          all(0 < span["max_ns"] <= report["window_ns"] for span in waits), waits[:1])
 
 
 def test_capture() -> None:

@@ -25,7 +25,8 @@ RING_OWN = r"(red|green|blue)_\w+|take|give"
 TAKES = {comm: Truth(RING_OWN, f"take {comm}_take {below}") for comm, below in RING.items()}
 GIVES = {comm: Truth(RING_OWN, f"give {comm}_give {below}") for comm, below in RING.items()}
 WAKER_OF = {"green": "red", "blue": "green", "red": "blue"}
-RING_WAITS = {"pipe": "read", "eventfd": "read", "sem": "sem wait", "cond": "cond wait"}
+RING_WAITS = {"pipe": "read", "eventfd": "read", "tcp": "read", "sem": "sem wait",
+              "cond": "cond wait"}
 
 
 def early_blocks(report: Report, total: int) -> int:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * ring pipe|sem|cond|eventfd: three threads that wake each other in a ring, red green, green blue,
- * blue red, one at a time. Each waits and wakes in functions of its own, at a depth of its own:
+ * ring pipe|sem|cond|eventfd|tcp: three threads that wake each other in a ring, red green, green
+ * blue, blue red, one at a time. Each waits and wakes in functions of its own, at a depth of its
+ * own:
  *
  *   red:   red_main, red_turn, red_take (waits) or red_give (wakes)
  *   green: green_main, green_turn, green_step, green_take or green_give
@@ -10,11 +11,14 @@
  * What they call of libc's is called by those that wait and wake, nothing in between.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "workload.h"
@@ -24,6 +28,8 @@ enum way {
 	WAY_SEM,
 	WAY_COND,
 	WAY_EVENTFD,
+	WAY_TCP,
+	WAY_CNT,
 };
 
 enum seat_name {
@@ -34,7 +40,7 @@ enum seat_name {
 };
 
 struct seat {
-	int pipe[2];
+	int pipe[2]; /* of tcp: two ends of one connection */
 	int event_fd;
 	sem_t sem;
 	pthread_mutex_t mutex;
@@ -42,7 +48,7 @@ struct seat {
 	bool has_turn;
 };
 
-static const char *const way_names[] = { "pipe", "sem", "cond", "eventfd" };
+static const char *const way_names[] = { "pipe", "sem", "cond", "eventfd", "tcp" };
 static enum way way;
 static struct seat seats[SEAT_CNT];
 
@@ -57,6 +63,7 @@ __attribute__((always_inline)) static inline void take(struct seat *seat)
 
 	switch (way) {
 	case WAY_PIPE:
+	case WAY_TCP:
 		while (read(seat->pipe[0], &byte, 1) != 1)
 			;
 		break;
@@ -75,6 +82,8 @@ __attribute__((always_inline)) static inline void take(struct seat *seat)
 		while (read(seat->event_fd, &cnt, sizeof(cnt)) != sizeof(cnt))
 			;
 		break;
+	case WAY_CNT:
+		break;
 	}
 	NO_TAIL_CALL();
 }
@@ -85,6 +94,7 @@ __attribute__((always_inline)) static inline void give(struct seat *seat)
 
 	switch (way) {
 	case WAY_PIPE:
+	case WAY_TCP:
 		if (write(seat->pipe[1], "t", 1) != 1)
 			die("write");
 		break;
@@ -101,6 +111,8 @@ __attribute__((always_inline)) static inline void give(struct seat *seat)
 	case WAY_EVENTFD:
 		if (write(seat->event_fd, &one, sizeof(one)) != sizeof(one))
 			die("write");
+		break;
+	case WAY_CNT:
 		break;
 	}
 	NO_TAIL_CALL();
@@ -199,11 +211,30 @@ FRAME static void *blue_main(void *arg)
 	return NULL;
 }
 
+/* Makes @fds the two ends of a connection over the loopback device. */
+static int tcp_pair(int *fds)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	socklen_t len = sizeof(addr);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fds[1] = socket(AF_INET, SOCK_STREAM, 0);
+	if (listener < 0 || bind(listener, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    listen(listener, 1) || getsockname(listener, (struct sockaddr *)&addr, &len) ||
+	    connect(fds[1], (struct sockaddr *)&addr, sizeof(addr)))
+		return -1;
+	fds[0] = accept(listener, NULL, NULL);
+	close(listener);
+	return fds[0] < 0 ? -1 : setsockopt(fds[1], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 static void init_seat(struct seat *seat)
 {
 	seat->event_fd = eventfd(0, EFD_CLOEXEC);
-	if (pipe(seat->pipe) || seat->event_fd < 0 || sem_init(&seat->sem, 0, 0))
-		die("pipe, eventfd or sem_init");
+	if ((way == WAY_TCP ? tcp_pair(seat->pipe) : pipe(seat->pipe)) || seat->event_fd < 0 ||
+	    sem_init(&seat->sem, 0, 0))
+		die("pipe, socket, eventfd or sem_init");
 	pthread_mutex_init(&seat->mutex, NULL);
 	pthread_cond_init(&seat->cond, NULL);
 }
@@ -213,11 +244,11 @@ int main(int argc, char **argv)
 	static char names[SEAT_CNT][8] = { "red", "green", "blue" };
 
 	workload_init();
-	while (way <= WAY_EVENTFD && (argc != 2 || strcmp(argv[1], way_names[way]) != 0))
+	while (way < WAY_CNT && (argc != 2 || strcmp(argv[1], way_names[way]) != 0))
 		way++;
-	if (way > WAY_EVENTFD) {
+	if (way == WAY_CNT) {
 		errno = EINVAL;
-		die("ring pipe|sem|cond|eventfd");
+		die("ring pipe|sem|cond|eventfd|tcp");
 	}
 	for (int i = 0; i < SEAT_CNT; i++)
 		init_seat(&seats[i]);
