@@ -151,15 +151,16 @@ static __always_inline int page_missed(unsigned long address, unsigned long erro
 	space = bpf_map_lookup_elem(&spaces, &tgid);
 	if (!space)
 		return 0; /* not yet of interest */
-	/* What comes while user space reads the map counts as well, but for a program that has just
-	 * begun: all of its code is new then, and its map is read for the first time. */
-	key.space = space->number ?: space->last_number;
-	if (!key.space)
+	/* A program that has just begun is asked about for the first time: all of its code is new.
+	 */
+	if (!space->number && !space->last_number)
 		return 0;
+	key.space = space->number;
 	err = bpf_find_vma(task, address, look_at_vma, &key.code_id, 0);
 	if (err == -ENOENT_NR || (!err && !key.code_id))
 		return 0; /* no code */
-	if (err || !bpf_map_lookup_elem(&known_code, &key))
+	/* While user space reads the map again, all that comes counts. */
+	if (err || !key.space || !bpf_map_lookup_elem(&known_code, &key))
 		code_changed(tgid);
 	return 0;
 }

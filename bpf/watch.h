@@ -145,6 +145,15 @@ static __always_inline __u32 space_of(struct task_struct *task)
 	return 0;
 }
 
+/* Whether user space was asked about @tgid for the first time. Only then can it walk what is met
+ * meanwhile: of a process whose code changes it will see the code of another moment. */
+static __always_inline bool is_fresh(__u32 tgid)
+{
+	struct wire_space *space = bpf_map_lookup_elem(&spaces, &tgid);
+
+	return space && !space->last_number;
+}
+
 /* As current_stack, for who has the registers already: they cost a call. */
 static __always_inline __u64 current_stack_from(struct task_struct *task, struct pt_regs *regs,
 						__u32 walker)
@@ -157,6 +166,8 @@ static __always_inline __u64 current_stack_from(struct task_struct *task, struct
 	if (!arch_regs_pc(regs) || arch_regs_compat(regs))
 		return 0; /* not walked */
 	space = space_of(task);
+	if (!space && walker != WALKER_BIRTH && !is_fresh(task->tgid))
+		return 0; /* counted by user space as a stack not known */
 	s->space = space;
 	s->stack.space = space;
 	s->stack.tgid = task->tgid;
