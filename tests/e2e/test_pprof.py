@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Iterator
 
 from lib import (DEADLINE_S, LOITER, REPO, Target, answers, attempt, check, finish, free_port,
-                 need_loiter, run_loiter, run_loiter_on_terminal, running, scratch_dir, tids,
-                 wait_for, wait_settled)
+                 need_loiter, run_loiter, run_loiter_on_terminal, running, scratch_dir,
+                 stop_process, tids, wait_for, wait_settled)
 
 DEMO = REPO / "build" / "demo-server"
 STEPS_C = (REPO / "demo" / "steps.c").read_text().splitlines()
@@ -282,12 +282,38 @@ def test_on_cpu(path: Path) -> None:
             check("the sampling clock is named", b"nanoseconds" in file.read())
 
 
+def test_creator(path: Path) -> None:
+    """Threads that are born while a recording looks on have their creator, in it and in a dump
+    beside it."""
+    recorded, dumped = path / "creators.pb.gz", path / "beside.pb.gz"
+    with demo() as target:
+        proc = subprocess.Popen([str(LOITER), "record", "-p", str(target.pid), "-d", "0", "-q",
+                                 "-f", "pprof", "-o", str(recorded)])
+        try:
+            get(target.port, "/goto?step=5")
+
+            def known() -> bool:
+                get(target.port, "/")
+                subprocess.run([str(LOITER), "dump", "-p", str(target.pid), "-f", "pprof", "-o",
+                                str(dumped)], check=True)
+                return "start_threads" in pprof(dumped, "-tags")
+
+            check("-tags: start_threads is the creator, beside a recording",
+                  wait_for("a creator", known))
+            proc.send_signal(signal.SIGINT)
+            proc.wait(timeout=DEADLINE_S)
+        finally:
+            stop_process(proc)
+        check("-tags: and in the recording", "start_threads" in pprof(recorded, "-tags"))
+
+
 def main() -> None:
     need_loiter()
     with scratch_dir() as path:
         attempt("a snapshot", test_snapshot, path)
         attempt("a recording of blocks", test_blocked, path)
         attempt("a recording on the CPU", test_on_cpu, path)
+        attempt("creators", test_creator, path)
     finish()
 
 
