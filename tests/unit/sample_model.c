@@ -174,6 +174,34 @@ static void add_birth(struct model *model, uint32_t thread, uint32_t creator_tid
 	birth->stack = stack;
 }
 
+/* Adds futex calls with a value of its own in every field. */
+static void add_futex(struct model *model, uint32_t process, enum futex_kind kind, uint32_t stack)
+{
+	struct model_futex *futex = vec_push(&model->futexes);
+	uint64_t *const fields[] = { &futex->addr,
+				     &futex->cnt,
+				     &futex->total_ns,
+				     &futex->max_ns,
+				     &futex->timeout_cnt,
+				     &futex->changed_cnt,
+				     &futex->interrupted_cnt,
+				     &futex->failed_cnt,
+				     &futex->woken_cnt,
+				     &futex->moved_cnt,
+				     &futex->nobody_cnt };
+
+	assert_non_null(futex);
+	for (uint32_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		*fields[i] = (kind + 1) * 100 + i;
+	futex->open_cnt = kind;
+	futex->process = process;
+	futex->name = strpool_add(&model->strings, "lock+0x8");
+	futex->stack = stack;
+	futex->kind = (uint8_t)kind;
+	futex->wait = kind == FUTEX_WAITS ? WAIT_MUTEX : WAIT_NONE;
+	futex->is_shared = kind != FUTEX_WAITS;
+}
+
 void sample_recording(struct model *model)
 {
 	sample_model(model);
@@ -187,5 +215,8 @@ void sample_recording(struct model *model)
 	add_birth(model, 1, 301, 0);
 	add_mapping(model, 1, 0x55d1c0de0000, "/usr/bin/server", "b0a7");
 	add_mapping(model, 0, 0x7f0000000000, "/lib/libodd.so", NULL);
+	add_futex(model, 0, FUTEX_WAITS, 0);
+	add_futex(model, 1, FUTEX_MOVES, MODEL_NONE);
+	model->has_futexes = true;
 	assert_int_equal(model_sort(model), 0);
 }

@@ -8,7 +8,8 @@
 /* Fills @model, uninitialised, with two processes and seven threads, sorted. */
 void sample_model(struct model *model);
 
-/* As sample_model, with three spans a thread, in 10 s, and a mapping of each process. */
+/* As sample_model, with three spans a thread, in 10 s, a mapping of each process, and two
+ * kinds of futex calls. */
 void sample_recording(struct model *model);
 
 #endif

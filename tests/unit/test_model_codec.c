@@ -91,6 +91,8 @@ static void assert_models_equal(const struct model *a, const struct model *b)
 	assert_vecs_equal(&a->spans, &b->spans);
 	assert_vecs_equal(&a->births, &b->births);
 	assert_vecs_equal(&a->mappings, &b->mappings);
+	assert_vecs_equal(&a->futexes, &b->futexes);
+	assert_int_equal(a->has_futexes, b->has_futexes);
 	assert_true(a->window_ns == b->window_ns);
 	assert_int_equal(a->strings.offs.len, b->strings.offs.len);
 	for (uint32_t i = 0; i <= a->strings.offs.len; i++)
@@ -136,6 +138,24 @@ static void test_round_trip(void **state)
 		model_release(&model);
 		model_release(&decoded);
 	}
+}
+
+/* None were called is not the same as none were recorded. */
+static void test_no_futexes(void **state)
+{
+	struct model model, decoded;
+
+	(void)state;
+	sample_recording(&model);
+	vec_clear(&model.futexes);
+	round_trip(&model, &decoded);
+	assert_true(decoded.has_futexes);
+	model_release(&decoded);
+	model.has_futexes = false;
+	round_trip(&model, &decoded);
+	assert_false(decoded.has_futexes);
+	model_release(&decoded);
+	model_release(&model);
 }
 
 static void test_nothing(void **state)
@@ -229,6 +249,7 @@ static void test_every_field_is_known(void **state)
 	assert_int_equal(FIELD_BYTES(model_span), 163);
 	assert_int_equal(FIELD_BYTES(model_mapping), 36);
 	assert_int_equal(FIELD_BYTES(model_birth), 20);
+	assert_int_equal(FIELD_BYTES(model_futex), 107);
 }
 #define HAVE_FIELD_BYTES 1
 #endif
@@ -467,6 +488,41 @@ static void break_second_birth(struct model *model)
 	births[0].thread = births[1].thread;
 }
 
+static void break_futex_process(struct model *model)
+{
+	model_futex(model, 0)->process = model->processes.len;
+}
+
+static void break_futex_name(struct model *model)
+{
+	model_futex(model, 1)->name = model->strings.offs.len + 1;
+}
+
+static void break_futex_stack(struct model *model)
+{
+	model_futex(model, 1)->stack = model->stacks.len;
+}
+
+static void break_futex_kind(struct model *model)
+{
+	model_futex(model, 0)->kind = FUTEX_MOVES + 1;
+}
+
+static void break_futex_no_kind(struct model *model)
+{
+	model_futex(model, 1)->kind = 0;
+}
+
+static void break_futex_wait(struct model *model)
+{
+	model_futex(model, 0)->wait = WAIT_KIND_CNT;
+}
+
+static void break_futex_bool(struct model *model)
+{
+	memset(&model_futex(model, 0)->is_shared, 2, 1);
+}
+
 static void break_strings(struct model *model)
 {
 	model->strings.text.len--;
@@ -486,6 +542,9 @@ static void test_wrong_contents_are_refused(void **state)
 		break_span_wait,	break_span_bool,	break_mapping_process,
 		break_mapping_path,	break_mapping_build_id, break_birth_thread,
 		break_birth_stack,	break_second_birth,	break_span_kstack,
+		break_futex_process,	break_futex_name,	break_futex_stack,
+		break_futex_kind,	break_futex_no_kind,	break_futex_wait,
+		break_futex_bool,
 	};
 
 	(void)state;
@@ -545,7 +604,7 @@ static void test_each_section_stands_once(void **state)
 
 	(void)state;
 	sample_recording(&model);
-	for (uint32_t type = CAPFILE_MODEL_META; type <= CAPFILE_MODEL_BIRTHS; type++) {
+	for (uint32_t type = CAPFILE_MODEL_META; type <= CAPFILE_MODEL_FUTEXES; type++) {
 		assert_int_equal(decode_with(&model, type, 1, &err), 0);
 		assert_int_equal(decode_with(&model, type, 2, &err), -EBADMSG);
 		assert_non_null(strstr(err.msg, "comes twice"));
@@ -554,9 +613,10 @@ static void test_each_section_stands_once(void **state)
 		assert_int_equal(decode_with(&model, type, 0, &err), -EBADMSG);
 		assert_string_equal(err.msg, "'x' is damaged: a part of it is missing");
 	}
-	/* Without its spans it is a snapshot. Captures once had no mappings and no births. */
+	/* Without its spans it is a snapshot. Captures once had no mappings, births and futexes. */
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_SPANS, 0, &err), 0);
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_BIRTHS, 0, &err), 0);
+	assert_int_equal(decode_with(&model, CAPFILE_MODEL_FUTEXES, 0, &err), 0);
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_MAPPINGS, 0, &err), 0);
 	model_release(&model);
 }
@@ -588,6 +648,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_no_futexes),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_frames_out_of_order),
 		cmocka_unit_test(test_extreme_values),

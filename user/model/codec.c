@@ -26,6 +26,7 @@ enum domain {
 	DOMAIN_STATE,
 	DOMAIN_WAIT,
 	DOMAIN_SPAN_KIND,
+	DOMAIN_FUTEX_KIND,
 	DOMAIN_QUALITY,
 	DOMAIN_END,
 	DOMAIN_CNT,
@@ -52,10 +53,11 @@ _Static_assert(sizeof(struct model_frame) == 40, "columns of model_frame");
 _Static_assert(sizeof(struct model_span) == 168, "columns of model_span");
 _Static_assert(sizeof(struct model_birth) == 20, "columns of model_birth");
 _Static_assert(sizeof(struct model_mapping) == 40, "columns of model_mapping");
-_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 9 * sizeof(struct vec) +
+_Static_assert(sizeof(struct model_futex) == 112, "columns of model_futex");
+_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 10 * sizeof(struct vec) +
 					       3 * sizeof(struct table) +
 					       sizeof(uint64_t[LOSS_CNT]) + 3 * sizeof(uint64_t) +
-					       4 * sizeof(uint32_t),
+					       4 * sizeof(uint32_t) + sizeof(uint64_t),
 	       "encode_meta and the tables");
 _Static_assert(SPAN_HIST_CNT == 28, "columns of model_span");
 
@@ -152,6 +154,27 @@ static const struct column birth_columns[] = {
 	COLUMN(model_birth, stack, DOMAIN_STACK_OR_NONE),
 };
 
+static const struct column futex_columns[] = {
+	COLUMN(model_futex, addr, DOMAIN_ANY),
+	COLUMN(model_futex, cnt, DOMAIN_ANY),
+	COLUMN(model_futex, total_ns, DOMAIN_ANY),
+	COLUMN(model_futex, max_ns, DOMAIN_ANY),
+	COLUMN(model_futex, timeout_cnt, DOMAIN_ANY),
+	COLUMN(model_futex, changed_cnt, DOMAIN_ANY),
+	COLUMN(model_futex, interrupted_cnt, DOMAIN_ANY),
+	COLUMN(model_futex, failed_cnt, DOMAIN_ANY),
+	COLUMN(model_futex, woken_cnt, DOMAIN_ANY),
+	COLUMN(model_futex, moved_cnt, DOMAIN_ANY),
+	COLUMN(model_futex, nobody_cnt, DOMAIN_ANY),
+	COLUMN(model_futex, open_cnt, DOMAIN_ANY),
+	COLUMN(model_futex, process, DOMAIN_PROCESS),
+	COLUMN(model_futex, name, DOMAIN_STRING),
+	COLUMN(model_futex, stack, DOMAIN_STACK_OR_NONE),
+	COLUMN(model_futex, kind, DOMAIN_FUTEX_KIND),
+	COLUMN(model_futex, wait, DOMAIN_WAIT),
+	COLUMN(model_futex, is_shared, DOMAIN_BOOL),
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TABLE(section, name, columns)                                                              \
 	{                                                                                          \
@@ -174,6 +197,7 @@ static const struct model_table {
 	TABLE(CAPFILE_MODEL_SPANS, spans, span_columns),
 	TABLE(CAPFILE_MODEL_MAPPINGS, mappings, mapping_columns),
 	TABLE(CAPFILE_MODEL_BIRTHS, births, birth_columns),
+	TABLE(CAPFILE_MODEL_FUTEXES, futexes, futex_columns),
 };
 
 static const struct vec *table_vec(const struct model *model, const struct model_table *table)
@@ -197,6 +221,16 @@ static int frames_by_loc(const struct model *model, struct vec *ret_frames)
 	return err;
 }
 
+/* Whether @model has the table, if only an empty one. */
+static bool has_table(const struct model *model, const struct model_table *table)
+{
+	if (table->section == CAPFILE_MODEL_SPANS)
+		return model->window_ns;
+	if (table->section == CAPFILE_MODEL_FUTEXES)
+		return model->has_futexes;
+	return table->section < CAPFILE_MODEL_MAPPINGS || table_vec(model, table)->len;
+}
+
 static int encode_tables(const struct model *model, struct buf *buf, struct capfile_writer *writer)
 {
 	struct vec frames;
@@ -206,14 +240,11 @@ static int encode_tables(const struct model *model, struct buf *buf, struct capf
 	err = frames_by_loc(model, &frames);
 	for (size_t i = 0; i < COUNT(tables) && !err; i++) {
 		bool is_frames = tables[i].section == CAPFILE_MODEL_FRAMES;
-		bool is_spans = tables[i].section == CAPFILE_MODEL_SPANS;
-		bool may_be_empty = tables[i].section >= CAPFILE_MODEL_MAPPINGS;
 
-		if (is_spans ? !model->window_ns
-			     : may_be_empty && !table_vec(model, &tables[i])->len)
+		if (!has_table(model, &tables[i]))
 			continue;
 		buf_clear(buf);
-		if (is_spans)
+		if (tables[i].section == CAPFILE_MODEL_SPANS)
 			varint_put(buf, model->window_ns);
 		columns_encode(buf, is_frames ? &frames : table_vec(model, &tables[i]),
 			       tables[i].columns, tables[i].column_cnt);
@@ -361,7 +392,7 @@ static int decode_section(struct model *model, uint32_t type, const struct buf *
 {
 	struct cursor cursor;
 
-	if (type > CAPFILE_MODEL_BIRTHS)
+	if (type > CAPFILE_MODEL_FUTEXES)
 		return 0;
 	if (*seen & 1u << type)
 		return capfile_reader_damaged(reader, err, "section %u comes twice", type);
@@ -376,6 +407,7 @@ static int decode_section(struct model *model, uint32_t type, const struct buf *
 		if (!model->window_ns)
 			return capfile_reader_damaged(reader, err, "its window makes no sense");
 	}
+	model->has_futexes |= type == CAPFILE_MODEL_FUTEXES;
 	for (size_t i = 0; i < COUNT(tables); i++)
 		if (tables[i].section == type)
 			return decode_table(model, &tables[i], &cursor, reader, err);
@@ -399,6 +431,7 @@ static int check_ranges(const struct model *model, const struct capfile_reader *
 		[DOMAIN_STATE] = { .min = THREAD_RUNNING, .end = THREAD_ZOMBIE + 1 },
 		[DOMAIN_WAIT] = { .min = WAIT_NONE, .end = WAIT_KIND_CNT },
 		[DOMAIN_SPAN_KIND] = { .min = SPAN_BLOCKED, .end = SPAN_ON_CPU + 1 },
+		[DOMAIN_FUTEX_KIND] = { .min = FUTEX_WAITS, .end = FUTEX_MOVES + 1 },
 		[DOMAIN_QUALITY] = { .min = STACK_COMPLETE, .end = STACK_GUESSED + 1 },
 		[DOMAIN_END] = { .min = STACK_END_ROOT, .end = STACK_END_UNLEARNED + 1 },
 	};
@@ -482,7 +515,7 @@ static bool rebuild_births(struct model *model)
 
 int model_decode(struct model *model, struct capfile_reader *reader, struct err *err)
 {
-	/* Without spans it is a snapshot; mappings and births it may have none. */
+	/* Without spans it is a snapshot; mappings, births and futexes it may have none. */
 	const uint32_t snapshot_sections = (1u << (CAPFILE_MODEL_FRAMES + 1)) - 2;
 	uint32_t type, seen = 0;
 	struct buf payload;

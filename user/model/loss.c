@@ -53,6 +53,12 @@ static const struct {
 				   "block|s whose waker has no stack: not learned in time" },
 	[LOSS_PROCESSES_OVER_MAX] = { "processes_over_max",
 				      "look|s at processes beyond the maximum: no stacks" },
+	[LOSS_FUTEXES_OVER_MAX] = { "futexes_over_max",
+				    "futex call|s beyond the maximum of different ones" },
+	[LOSS_FUTEXES_UNTRACKED] = { "futexes_untracked",
+				     "futex wait|s of threads beyond the maximum" },
+	[LOSS_FUTEXES_NO_STACK] = { "futexes_no_stack",
+				    "futex call|s without a stack: not learned in time" },
 };
 
 const char *loss_name(enum loss loss)

@@ -40,6 +40,9 @@ enum loss {
 	LOSS_EVENTS_MISSED,  /* of a recording: events that the kernel did not tell */
 	LOSS_PROCESSES_OVER_MAX, /* of a recording: the table of processes was full */
 	LOSS_WAKERS_NO_STACK,	 /* of a recording: wakers whose stack was not learned in time */
+	LOSS_FUTEXES_OVER_MAX,	 /* of a recording: the table of futex calls was full */
+	LOSS_FUTEXES_UNTRACKED,	 /* of a recording: the table of waiting threads was full */
+	LOSS_FUTEXES_NO_STACK,	 /* of a recording: futex calls whose stack was not learned */
 	LOSS_CNT,
 };
 

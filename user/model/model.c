@@ -17,6 +17,7 @@ void model_init(struct model *model)
 	vec_init(&model->spans, sizeof(struct model_span), MODEL_SPAN_MAX);
 	vec_init(&model->frames, sizeof(struct model_frame), MODEL_LOC_MAX);
 	vec_init(&model->births, sizeof(struct model_birth), MODEL_THREAD_MAX);
+	vec_init(&model->futexes, sizeof(struct model_futex), MODEL_SPAN_MAX);
 	vec_init(&model->mappings, sizeof(struct model_mapping), MODEL_LOC_MAX);
 	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
 	table_init(&model->loc_by_code, MODEL_LOC_MAX);
@@ -34,6 +35,7 @@ void model_release(struct model *model)
 	vec_release(&model->frames);
 	vec_release(&model->spans);
 	vec_release(&model->births);
+	vec_release(&model->futexes);
 	vec_release(&model->mappings);
 	table_release(&model->loc_by_pc);
 	table_release(&model->loc_by_code);
@@ -240,6 +242,8 @@ static int sort_processes(struct model *model)
 			model_loc(model, i)->process = new_idx[model_loc(model, i)->process];
 	for (uint32_t i = 0; i < model->mappings.len; i++)
 		model_mapping(model, i)->process = new_idx[model_mapping(model, i)->process];
+	for (uint32_t i = 0; i < model->futexes.len; i++)
+		model_futex(model, i)->process = new_idx[model_futex(model, i)->process];
 	err = 0;
 out:
 	free(refs);

@@ -9,7 +9,8 @@
  * is a run of locs, leaf first, shared by all threads of a process that have it. Everything refers
  * by index, MODEL_NONE where there is nothing; strings are ids of .strings, 0 where there is none.
  * Mappings say which part of which file a loc lies in, for those who read code by address. Births
- * say who created those threads whose creation was seen.
+ * say who created those threads whose creation was seen, futexes who waits where on which and who
+ * wakes them.
  *
  *   life cycle  model_init, model_release
  *   building    model_add_process, model_add_thread, model_add_birth, model_intern_loc,
@@ -134,6 +135,44 @@ struct model_span {
 	uint32_t hist[SPAN_HIST_CNT]; /* single ones by duration */
 };
 
+/* What futex calls do. */
+enum futex_kind {
+	FUTEX_WAITS = 1,
+	FUTEX_WAITS_ANY = 2, /* for any of several: told of the one that woke it, or the first */
+	FUTEX_LOCKS_PI = 3,  /* takes a lock with priority inheritance */
+	FUTEX_WAITS_REQUEUE_PI = 4, /* waits until it is moved to such a lock */
+	FUTEX_WAKES = 5,
+	FUTEX_WAKES_OP = 6, /* also threads that wait for a second one, on a condition */
+	FUTEX_UNLOCKS_PI = 7,
+	FUTEX_MOVES = 8, /* wakes some and lets others wait for a second one */
+};
+
+/* All calls at one stack, by any thread of a process, of one kind for one futex. */
+struct model_futex {
+	uint64_t addr;
+	uint64_t cnt;
+	uint64_t total_ns, max_ns; /* of those that wait: from the call to its return */
+	uint64_t timeout_cnt;	   /* waits that ended with their time */
+	uint64_t changed_cnt;	   /* waits that found another value than expected */
+	uint64_t interrupted_cnt;  /* waits that a signal ended */
+	uint64_t failed_cnt;	   /* calls that failed in any other way */
+	uint64_t woken_cnt;	   /* threads that were woken */
+	uint64_t moved_cnt;	   /* threads that wait for another futex from then on */
+	uint64_t nobody_cnt;	   /* calls that neither woke nor moved a thread */
+	uint32_t open_cnt;	   /* waits that had not ended when the recording did */
+	uint32_t process;
+	uint32_t name;	/* what is at .addr; 0: not known */
+	uint32_t stack; /* MODEL_NONE: not known */
+	uint8_t kind;	/* enum futex_kind */
+	uint8_t wait;	/* enum wait_kind, of those that wait */
+	bool is_shared; /* with other processes */
+};
+
+static inline bool futex_kind_waits(uint8_t kind)
+{
+	return kind >= FUTEX_WAITS && kind <= FUTEX_WAITS_REQUEUE_PI;
+}
+
 /* How a thread came to be. */
 struct model_birth {
 	uint32_t thread; /* index */
@@ -172,6 +211,7 @@ struct model {
 	struct vec frames;	/* struct model_frame */
 	struct vec spans;	/* struct model_span; empty in a snapshot */
 	struct vec births;	/* struct model_birth, one a thread at most */
+	struct vec futexes;	/* struct model_futex */
 	struct vec mappings;	/* struct model_mapping; after model_sort by process and address */
 	struct table loc_by_pc; /* only while building */
 	struct table loc_by_code; /* likewise: one with frames, of all processes */
@@ -184,6 +224,7 @@ struct model {
 	uint32_t loiter_version; /* string */
 	uint32_t host;		 /* string */
 	uint32_t kernel;	 /* string: release */
+	bool has_futexes;	 /* they were recorded, if there were any */
 };
 
 void model_init(struct model *model);
@@ -249,6 +290,11 @@ static inline const struct model_birth *model_birth_of(const struct model *model
 static inline struct model_span *model_span(const struct model *model, uint32_t idx)
 {
 	return vec_at(&model->spans, idx);
+}
+
+static inline struct model_futex *model_futex(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->futexes, idx);
 }
 
 static inline struct model_stack *model_stack(const struct model *model, uint32_t idx)

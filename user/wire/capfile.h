@@ -45,6 +45,7 @@ enum capfile_section {
 	CAPFILE_MODEL_SPANS = 9,     /* only of a recording: its window in ns, then the spans */
 	CAPFILE_MODEL_MAPPINGS = 10, /* only when there are any */
 	CAPFILE_MODEL_BIRTHS = 11,   /* likewise */
+	CAPFILE_MODEL_FUTEXES = 12,  /* only when they were recorded */
 };
 
 /* -- writing -- */
