@@ -96,7 +96,34 @@ static __always_inline bool arch_fill_syscall(struct wire_task *task, const stru
 
 #define arch_regs_syscall_nr(regs) ((__s32)(regs)->orig_ax)
 #define arch_regs_syscall_op(regs) ((__u32)(regs)->si)
+/* Copies the first four arguments of a system call, which are there until it returns. */
+#define arch_regs_syscall_args(regs, args)                                                         \
+	do {                                                                                       \
+		(args)[0] = (regs)->di;                                                            \
+		(args)[1] = (regs)->si;                                                            \
+		(args)[2] = (regs)->dx;                                                            \
+		(args)[3] = (regs)->r10;                                                           \
+	} while (0)
 #define arch_regs_pc(regs) ((regs)->ip)
 #define arch_regs_compat(regs) ((regs)->cs == ARCH_USER_CS_COMPAT)
+
+#define ARCH_NR_RESTART_SYSCALL 219
+
+static __always_inline enum futex_call arch_futex_call(__s32 nr)
+{
+	switch (nr & ~ARCH_SYSCALL_X32_BIT) {
+	case 202:
+		return FUTEX_CALL_ANY;
+	case 449:
+		return FUTEX_CALL_WAITV;
+	case 454:
+		return FUTEX_CALL_WAKE;
+	case 455:
+		return FUTEX_CALL_WAIT;
+	case 456:
+		return FUTEX_CALL_REQUEUE;
+	}
+	return FUTEX_CALL_NONE;
+}
 
 #endif

@@ -9,6 +9,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/birth.h"
+#include "bpf/futex.h"
 #include "bpf/kstack.h"
 #include "bpf/watch.h"
 
@@ -42,12 +43,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct wire_span);
 } new_span SEC(".maps");
-
-/* Clocks of two CPUs can differ by some ns: time never runs backwards here. */
-static __always_inline __u64 elapsed_ns(__u64 since, __u64 now)
-{
-	return now > since ? now - since : 0;
-}
 
 /* 1 when @x is at least @limit. No jump, which the compiler would make of it: each doubles what the
  * verifier goes through. */
@@ -153,6 +148,8 @@ static __always_inline void thread_ended(struct task_struct *task, struct wire_r
 			WIRE_RUN_ENDED; /* read at the end, unless the tid is taken until then */
 	else
 		bpf_map_delete_elem(&runs, &tid);
+	if (cfg_futexes)
+		bpf_map_delete_elem(&futex_waits, &tid);
 }
 
 static __always_inline void switched_in(struct task_struct *next, __u64 now)
@@ -228,6 +225,8 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 		run->syscall_nr = arch_regs_syscall_nr(regs);
 		run->syscall_op = arch_regs_syscall_op(regs);
 		run->stack_id = current_stack_from(prev, regs, WALKER_SWITCH);
+		if (cfg_futexes)
+			futex_blocks(prev->pid, run->syscall_nr, run->stack_id);
 	}
 	if (cfg_kernel)
 		run->kstack_id = kernel_stack(ctx, prev->tgid, WALKER_SWITCH, WIRE_SPACE_KERNEL);

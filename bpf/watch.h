@@ -68,6 +68,12 @@ struct {
 	__type(value, __u8);
 } known_code SEC(".maps");
 
+/* Clocks of two CPUs can differ by some ns: time never runs backwards here. */
+static __always_inline __u64 elapsed_ns(__u64 since, __u64 now)
+{
+	return now > since ? now - since : 0;
+}
+
 static __always_inline enum watch watch_of(__u32 tgid)
 {
 	__u32 word = tgid / 8;

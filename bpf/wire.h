@@ -16,6 +16,7 @@
 #include <linux/types.h>
 #endif
 
+#include "bpf/futex_op.h"
 #include "bpf/rule.h"
 
 #define WIRE_COMM_BYTES 16
@@ -281,6 +282,40 @@ struct wire_span {
 	__u32 queued_hist[WIRE_HIST_CNT];
 };
 
+/* Key and value of the table that futex calls are added up in. */
+struct wire_futex_key {
+	__u64 addr;
+	__u64 stack_id; /* 0: not known */
+	__u32 tgid;
+	__u16 op;	 /* enum wire_futex_op */
+	__u16 is_shared; /* with other processes: not FUTEX_PRIVATE_FLAG */
+};
+
+struct wire_futex {
+	__u64 cnt;
+	__u64 total_ns, max_ns; /* from the call to its return, of those that wait */
+	__u64 timeout_cnt;	/* ETIMEDOUT */
+	__u64 changed_cnt;	/* EAGAIN: the futex had not the value expected */
+	__u64 interrupted_cnt;	/* by a signal, or stopped */
+	__u64 failed_cnt;	/* any other error */
+	__u64 woken_cnt;	/* threads that were woken */
+	__u64 moved_cnt;	/* threads that wait for another futex now */
+	__u64 nobody_cnt;	/* calls that neither woke nor moved any */
+};
+
+/* The last wait of a thread, kept in the kernel while the thread lives. */
+struct wire_futex_wait {
+	__u64 since_ns; /* CLOCK_MONOTONIC; 0: it is over */
+	__u64 addr;
+	__u64 list;	/* of a WIRE_FUTEX_WAITV */
+	__u64 stack_id; /* of the last block in it; 0: none */
+	__u64 arg[2];	/* of the call, by which its restart is told */
+	__u32 tgid;
+	__u16 op; /* enum wire_futex_op */
+	__u8 is_shared;
+	__u8 may_restart; /* it was interrupted, and may go on as restart_syscall */
+};
+
 /* One learned rule. The key is written last: pc | exact << 47 | space << 48. */
 struct wire_rule {
 	__u64 key;
@@ -336,6 +371,9 @@ _Static_assert(sizeof(struct wire_birth_stack) == 16 + 12 * (WIRE_WALK_MAX + 1),
 	       "wire_birth_stack");
 _Static_assert(sizeof(struct wire_span_key) == 48, "wire_span_key");
 _Static_assert(sizeof(struct wire_span) == 264, "wire_span");
+_Static_assert(sizeof(struct wire_futex_key) == 24, "wire_futex_key");
+_Static_assert(sizeof(struct wire_futex) == 80, "wire_futex");
+_Static_assert(sizeof(struct wire_futex_wait) == 56, "wire_futex_wait");
 _Static_assert(sizeof(struct wire_rule) == 16, "wire_rule");
 _Static_assert(sizeof(struct wire_space) == 24, "wire_space");
 _Static_assert(sizeof(struct wire_code_key) == 16, "wire_code_key");

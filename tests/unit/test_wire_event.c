@@ -274,6 +274,47 @@ static void test_comm_ends(void **state)
 	assert_string_equal(record.task.comm, "xxxxxxxxxxxxxxx");
 }
 
+static void test_futex_keys(void **state)
+{
+	const struct wire_futex_key key = { .tgid = 1, .op = WIRE_FUTEX_WAIT };
+	struct wire_futex_key bad = key;
+
+	(void)state;
+	assert_true(wire_futex_key_is_valid(&key));
+	bad.tgid = 0;
+	assert_false(wire_futex_key_is_valid(&bad));
+	bad = key;
+	bad.op = WIRE_FUTEX_NONE;
+	assert_false(wire_futex_key_is_valid(&bad));
+	bad.op = WIRE_FUTEX_REQUEUE;
+	bad.is_shared = 1;
+	assert_true(wire_futex_key_is_valid(&bad));
+	bad.op = WIRE_FUTEX_REQUEUE + 1;
+	assert_false(wire_futex_key_is_valid(&bad));
+	bad = key;
+	bad.is_shared = 2;
+	assert_false(wire_futex_key_is_valid(&bad));
+}
+
+static void test_futex_waits(void **state)
+{
+	const struct wire_futex_wait wait = { .tgid = 1, .op = WIRE_FUTEX_WAIT_REQUEUE_PI };
+	struct wire_futex_wait bad = wait;
+
+	(void)state;
+	assert_true(wire_futex_wait_is_valid(&wait));
+	bad.tgid = 0;
+	assert_false(wire_futex_wait_is_valid(&bad));
+	bad = wait;
+	bad.op = WIRE_FUTEX_WAKE;
+	assert_false(wire_futex_wait_is_valid(&bad));
+	bad.op = WIRE_FUTEX_NONE;
+	assert_false(wire_futex_wait_is_valid(&bad));
+	bad = wait;
+	bad.is_shared = 2;
+	assert_false(wire_futex_wait_is_valid(&bad));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +326,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_size_is_not_partial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_contradictions_are_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_comm_ends, setup, teardown),
+		cmocka_unit_test(test_futex_keys),
+		cmocka_unit_test(test_futex_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

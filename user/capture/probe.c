@@ -10,6 +10,7 @@
 
 #include "base/caps.h"
 #include "capture/capture.h"
+#include "capture/futex_trace.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
@@ -121,6 +122,15 @@ static void probe_map_files(struct probe_result *ret)
 			 "needs CAP_CHECKPOINT_RESTORE; deleted files are read from memory");
 }
 
+static void probe_futexes(struct probe_result *ret)
+{
+	ret->ok = futex_trace_probe(ret->detail, sizeof(ret->detail));
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail),
+			 "no tracepoint sys_enter_futex; needs tracefs in /sys/kernel/tracing, "
+			 "and CONFIG_FTRACE_SYSCALLS=y");
+}
+
 static void probe_kallsyms(struct probe_result *ret)
 {
 	char line[64] = "";
@@ -147,6 +157,7 @@ static const struct {
 	{ "BPF task iterator", "dump", true, probe_iterator },
 	{ "iterator of one thread", "threads that run often", false, probe_filter },
 	{ "CPU clock", "stacks of running threads", false, probe_clock },
+	{ "futex tracepoints", "record --by futex", false, probe_futexes },
 	{ "/proc/PID/map_files", "symbols of deleted files", false, probe_map_files },
 	{ "/proc/kallsyms", "names of kernel functions", false, probe_kallsyms },
 };

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/vec.h"
+#include "capture/futex_trace.h"
 #include "capture/libbpf_log.h"
 #include "capture/probe.h"
 #include "record.skel.h"
@@ -32,7 +34,11 @@
 struct recorder {
 	struct record_bpf *skel;
 	struct ring_buffer *ring;
-	struct vec clock_links;	 /* struct bpf_link *, one a CPU */
+	struct vec clock_links; /* struct bpf_link *, one a CPU */
+	struct vec futex_links; /* struct bpf_link *, up to two a system call */
+	pthread_t closer;	/* destroys .futex_links, when .is_closing */
+	bool is_closing;
+	bool has_futexes;	 /* futex calls are recorded */
 	struct wire_rule *rules; /* mapped; this process is its only writer */
 	uint8_t *watched;	 /* mapped: enum watch by tgid */
 	struct wire_record *record;
@@ -61,6 +67,11 @@ static void set_watch(struct recorder *recorder, uint32_t tgid, uint8_t watch)
 
 void recorder_watch(struct recorder *recorder, uint32_t tgid, bool watch)
 {
+	uint64_t now_ns = clock_mono_ns();
+
+	if (watch && recorder->has_futexes)
+		bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.futex_since), &tgid, &now_ns,
+				    BPF_ANY);
 	set_watch(recorder, tgid, watch ? WATCH_YES : WATCH_NO);
 }
 
@@ -104,6 +115,43 @@ static void leave_out_faults(struct record_bpf *skel)
 	bpf_program__set_autoload(skel->progs.on_kernel_fault, can);
 }
 
+static void choose_programs(struct record_bpf *skel, const struct recorder_options *options)
+{
+	skel->rodata->cfg_all = !options->tgid_cnt;
+	skel->rodata->cfg_min_block_ns = options->min_block_ns;
+	skel->rodata->cfg_wakers = options->wakers;
+	skel->rodata->cfg_softirq_start = options->softirq_start_addr;
+	skel->rodata->cfg_softirq_end = options->softirq_end_addr;
+	skel->rodata->cfg_kernel = options->kernel;
+	skel->rodata->cfg_verify_every = options->verify_every;
+	skel->rodata->cfg_self_tgid = (uint32_t)getpid();
+	skel->rodata->cfg_futexes = options->futexes;
+	/* What has nothing to do need not be verified. */
+	bpf_program__set_autoload(skel->progs.on_tick, options->sample_hz > 0);
+	bpf_program__set_autoload(skel->progs.on_futex_enter, options->futexes);
+	bpf_program__set_autoload(skel->progs.on_futex_exit, options->futexes);
+	bpf_map__set_autocreate(skel->maps.futexes, options->futexes);
+	bpf_map__set_autocreate(skel->maps.futex_waits, options->futexes);
+	bpf_map__set_autocreate(skel->maps.futex_since, options->futexes);
+	if (options->births_only)
+		leave_out_switches(skel);
+	leave_out_faults(skel);
+}
+
+static int attach(struct recorder *recorder, const struct recorder_options *options,
+		  struct err *err)
+{
+	int code = record_bpf__attach(recorder->skel);
+
+	if (code)
+		return libbpf_log_error(err, code, "attach to the scheduler's events");
+	if (options->futexes)
+		code = futex_trace_attach(&recorder->futex_links,
+					  recorder->skel->progs.on_futex_enter,
+					  recorder->skel->progs.on_futex_exit);
+	return code ? libbpf_log_error(err, code, "attach to the futex calls' tracepoints") : 0;
+}
+
 static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
 {
 	int code;
@@ -112,19 +160,7 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	recorder->skel = record_bpf__open();
 	if (!recorder->skel)
 		return libbpf_log_error(err, -errno, "open the BPF programs");
-	recorder->skel->rodata->cfg_all = !options->tgid_cnt;
-	recorder->skel->rodata->cfg_min_block_ns = options->min_block_ns;
-	recorder->skel->rodata->cfg_wakers = options->wakers;
-	recorder->skel->rodata->cfg_softirq_start = options->softirq_start_addr;
-	recorder->skel->rodata->cfg_softirq_end = options->softirq_end_addr;
-	recorder->skel->rodata->cfg_kernel = options->kernel;
-	recorder->skel->rodata->cfg_verify_every = options->verify_every;
-	recorder->skel->rodata->cfg_self_tgid = (uint32_t)getpid();
-	/* What has nothing to do need not be verified. */
-	bpf_program__set_autoload(recorder->skel->progs.on_tick, options->sample_hz > 0);
-	if (options->births_only)
-		leave_out_switches(recorder->skel);
-	leave_out_faults(recorder->skel);
+	choose_programs(recorder->skel, options);
 	code = record_bpf__load(recorder->skel);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");
@@ -141,8 +177,7 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 					  recorder, NULL);
 	if (!recorder->ring)
 		return libbpf_log_error(err, -errno, "map the ring buffer");
-	code = record_bpf__attach(recorder->skel);
-	return code ? libbpf_log_error(err, code, "attach to the scheduler's events") : 0;
+	return attach(recorder, options, err);
 }
 
 struct recorder *recorder_new(const struct recorder_options *options, struct err *err)
@@ -155,7 +190,9 @@ struct recorder *recorder_new(const struct recorder_options *options, struct err
 	if (!recorder)
 		goto no_memory;
 	vec_init(&recorder->clock_links, sizeof(struct bpf_link *), 65536);
+	vec_init(&recorder->futex_links, sizeof(struct bpf_link *), FUTEX_TRACE_LINKS_MAX);
 	recorder->sample_hz = options->sample_hz;
+	recorder->has_futexes = options->futexes;
 	recorder->record = calloc(1, sizeof(*recorder->record));
 	if (!recorder->record)
 		goto no_memory;
@@ -170,19 +207,37 @@ no_memory:
 	return NULL;
 }
 
-static void stop_clock(struct recorder *recorder)
+static void destroy_links(struct vec *links)
 {
-	for (uint32_t i = 0; i < recorder->clock_links.len; i++)
-		bpf_link__destroy(*(struct bpf_link **)vec_at(&recorder->clock_links, i));
-	vec_clear(&recorder->clock_links);
+	for (uint32_t i = 0; i < links->len; i++)
+		bpf_link__destroy(*(struct bpf_link **)vec_at(links, i));
+	vec_clear(links);
+}
+
+static void *close_futex_links(void *recorder)
+{
+	destroy_links(&((struct recorder *)recorder)->futex_links);
+	return NULL;
+}
+
+/* The kernel waits for all CPUs with each of these links: nobody else should. */
+static void start_closing(struct recorder *recorder)
+{
+	if (recorder->futex_links.len)
+		recorder->is_closing =
+			!pthread_create(&recorder->closer, NULL, close_futex_links, recorder);
 }
 
 void recorder_free(struct recorder *recorder)
 {
 	if (!recorder)
 		return;
-	stop_clock(recorder);
+	destroy_links(&recorder->clock_links);
 	vec_release(&recorder->clock_links);
+	if (recorder->is_closing)
+		pthread_join(recorder->closer, NULL);
+	destroy_links(&recorder->futex_links);
+	vec_release(&recorder->futex_links);
 	ring_buffer__free(recorder->ring);
 	if (recorder->rules)
 		munmap(recorder->rules, RULE_TABLE_BYTES);
@@ -241,8 +296,9 @@ uint64_t recorder_stop(struct recorder *recorder)
 	uint64_t end_ns = clock_mono_ns();
 
 	__atomic_store_n(&recorder->skel->bss->record_start_ns, 0, __ATOMIC_RELEASE);
+	start_closing(recorder);
 	record_bpf__detach(recorder->skel);
-	stop_clock(recorder);
+	destroy_links(&recorder->clock_links);
 	return end_ns;
 }
 
@@ -371,6 +427,24 @@ int recorder_read_spans(struct recorder *recorder,
 	return err;
 }
 
+int recorder_read_futexes(struct recorder *recorder,
+			  int (*visit)(void *arg, const struct wire_futex_key *key,
+				       const struct wire_futex *sum),
+			  void *arg)
+{
+	return futex_trace_read_sums(bpf_map__fd(recorder->skel->maps.futexes), visit, arg,
+				     &recorder->bad_records);
+}
+
+int recorder_read_futex_waits(struct recorder *recorder,
+			      int (*visit)(void *arg, uint32_t tid,
+					   const struct wire_futex_wait *wait),
+			      void *arg)
+{
+	return futex_trace_read_waits(bpf_map__fd(recorder->skel->maps.futex_waits), visit, arg,
+				      &recorder->bad_records);
+}
+
 /* What the kernel did not run a program for, since it was running it on that CPU already. The field
  * is there since 5.12: 9ed9e9ba2337 ("bpf: Count the number of times recursion was prevented"). */
 static uint64_t missed_events(const struct recorder *recorder)
@@ -403,6 +477,8 @@ struct recorder_losses recorder_losses(const struct recorder *recorder)
 					 .dropped_stacks = bss->drop_stacks,
 					 .dropped_kstacks = bss->drop_kstacks,
 					 .dropped_spaces = bss->drop_spaces,
+					 .dropped_futexes = bss->drop_futexes,
+					 .dropped_futex_waits = bss->drop_futex_waits,
 					 .missed_events =
 						 bss->missed_switches + missed_events(recorder) };
 }

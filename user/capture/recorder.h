@@ -6,7 +6,8 @@
  *   life cycle  recorder_new, recorder_start, recorder_stop, recorder_free
  *   from then   recorder_epoch, recorder_put_rule, recorder_put_space
  *   meanwhile   recorder_poll, recorder_watch, recorder_watches
- *   at the end  recorder_read_runs, recorder_read_spans
+ *   at the end  recorder_read_runs, recorder_read_spans, recorder_read_futexes,
+ *               recorder_read_futex_waits
  */
 #ifndef CAPTURE_RECORDER_H
 #define CAPTURE_RECORDER_H
@@ -33,6 +34,7 @@ struct recorder_options {
 	uint64_t softirq_start_addr; /* of the kernel's __local_bh_enable_ip; 0: not known, then */
 	uint64_t softirq_end_addr;   /* wakers over loopback are taken for interrupts */
 	bool kernel;		     /* the kernel's part of stacks too */
+	bool futexes;		     /* futex calls as well */
 	uint32_t verify_every; /* one of so many finished walks is sent as WIRE_VERIFY; 0: none */
 };
 
@@ -48,6 +50,9 @@ struct recorder_losses {
 	uint64_t missed_events;	  /* or made up for: a program was interrupted by itself,
 				   * or a switch was not told */
 	uint64_t dropped_kstacks; /* kernel stacks that could not be had */
+
+	uint64_t dropped_futexes;     /* too many different futex calls */
+	uint64_t dropped_futex_waits; /* too many threads that wait for futexes */
 };
 
 /* Loads and attaches the programs; from here on changes of the targets' code are counted, and what
@@ -109,6 +114,16 @@ int recorder_read_spans(struct recorder *recorder,
 			int (*visit)(void *arg, const struct wire_span_key *key,
 				     const struct wire_span *span),
 			void *arg);
+
+/* Visits each sum of futex calls, and the last wait of each living thread. Likewise. */
+int recorder_read_futexes(struct recorder *recorder,
+			  int (*visit)(void *arg, const struct wire_futex_key *key,
+				       const struct wire_futex *sum),
+			  void *arg);
+int recorder_read_futex_waits(struct recorder *recorder,
+			      int (*visit)(void *arg, uint32_t tid,
+					   const struct wire_futex_wait *wait),
+			      void *arg);
 
 struct recorder_losses recorder_losses(const struct recorder *recorder);
 

@@ -18,6 +18,8 @@
 #define TID_MAX (4u << 20)  /* PID_MAX_LIMIT of the kernel */
 #define WAIT_FUNC_MAX 32    /* functions that wait_classify is shown: it needs the leaf side only */
 #define KERNEL_FUNC_MAX 128 /* likewise, of the kernel's, whose root tells as well */
+#define FUTEX_WAIT_PRIVATE 128 /* operations of futex calls */
+#define FUTEX_LOCK_PI_PRIVATE 134
 
 struct assembly {
 	struct snapshot *snapshot;
@@ -436,6 +438,23 @@ static void classify_spans(struct assembly *assembly, const struct assemble_span
 	}
 }
 
+/* Likewise each futex that is waited for. */
+static void classify_futexes(struct model *model)
+{
+	for (uint32_t i = 0; i < model->futexes.len; i++) {
+		struct model_futex *futex = model_futex(model, i);
+		uint64_t op =
+			futex->kind == FUTEX_LOCKS_PI ? FUTEX_LOCK_PI_PRIVATE : FUTEX_WAIT_PRIVATE;
+		struct wait_evidence evidence = { .in_syscall = true,
+						  .syscall = "futex",
+						  .arg = { 1, op } };
+
+		if (futex_kind_waits(futex->kind))
+			futex->wait = (uint8_t)classify_stacks(model, futex->stack, MODEL_NONE,
+							       &evidence);
+	}
+}
+
 static int add_spans(struct assembly *assembly, const struct assemble_spans *spans)
 {
 	uint32_t entry_cnt = assembly->snapshot->entries.len;
@@ -492,6 +511,7 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 	}
 	if (assembly->is_recording && spans)
 		classify_spans(assembly, spans);
+	classify_futexes(model);
 	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;
 	model->losses[LOSS_MODULES_CHANGED] += sigbus_lost_pages();
 	code = model_sort(model);

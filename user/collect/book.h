@@ -18,9 +18,12 @@
 #include "collect/spaces.h"
 #include "model/model.h"
 
+struct futexes;
+
 struct book {
 	struct snapshot *snapshot;  /* borrowed: the threads at the window's start */
 	struct spaces *spaces;	    /* borrowed */
+	struct futexes *futexes;    /* borrowed; NULL: futex calls are not recorded */
 	struct kstacks *kstacks;    /* borrowed; NULL: not asked for */
 	struct table entry_by_user; /* hash of tid and start -> index of its entry */
 	struct stackset stacks;	    /* of the recording */
@@ -107,6 +110,11 @@ int book_to_model(void *book, struct model *model, const uint32_t *thread_of_ent
 
 /* Likewise, only who created each thread. */
 int book_births_to_model(void *book, struct model *model, const uint32_t *thread_of_entry);
+
+/* Adds stack @idx of the book to @model as one of @process. Returns its index, or MODEL_NONE
+ * (counted in the model's losses). */
+uint32_t book_stack_to_model(struct book *book, uint32_t idx, struct model *model,
+			     uint32_t process);
 
 /* The .space of struct assemble_spans. */
 struct target *book_space(void *book, uint32_t tgid, uint32_t i);

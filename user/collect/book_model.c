@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "collect/assemble.h"
+#include "collect/futexes.h"
 #include "unwind/arch.h"
 
 static struct model_span *push_span(struct book *book, struct model *model, uint32_t thread,
@@ -20,9 +21,7 @@ static struct model_span *push_span(struct book *book, struct model *model, uint
 	return span;
 }
 
-/* Adds stack @idx of the recording to @model as one of @process. */
-static uint32_t stack_to_model(struct book *book, uint32_t idx, struct model *model,
-			       uint32_t process)
+uint32_t book_stack_to_model(struct book *book, uint32_t idx, struct model *model, uint32_t process)
 {
 	struct book_use use = { .tgid = model_process(model, process)->tgid,
 				.space = *(uint32_t *)vec_at(&book->stack_spaces, idx) };
@@ -56,7 +55,7 @@ static uint32_t line_stack(struct book *book, const struct book_line *line, stru
 	if (line->stack == STACKSET_NONE)
 		return MODEL_NONE;
 	if (!line->from_snapshot)
-		return stack_to_model(book, line->stack, model, process);
+		return book_stack_to_model(book, line->stack, model, process);
 	target = snapshot_target(book->snapshot, book_entry(book, line->entry)->target);
 	return stackset_to_model(&book->snapshot->stacks, line->stack, model, process,
 				 &target->maps);
@@ -116,7 +115,8 @@ static uint32_t waker_stack(struct book *book, const struct book_line *line, str
 
 	if (line->waker_stack == STACKSET_NONE || thread == MODEL_NONE)
 		return MODEL_NONE;
-	return stack_to_model(book, line->waker_stack, model, model_thread(model, thread)->process);
+	return book_stack_to_model(book, line->waker_stack, model,
+				   model_thread(model, thread)->process);
 }
 
 /* Adds what @line sums up of @kind, blocked or queued. Returns NULL when memory ran out. */
@@ -236,7 +236,7 @@ static int birth_to_model(struct book *book, const struct wire_birth *birth, str
 	if (birth->creator_tgid != birth->tgid)
 		process = model_find_process(model, birth->creator_tgid);
 	if (process != MODEL_NONE && table_find(&book->stack_by_id, birth->stack_id, &stack))
-		added->stack = stack_to_model(book, stack, model, process);
+		added->stack = book_stack_to_model(book, stack, model, process);
 	return 0;
 }
 
@@ -274,5 +274,7 @@ int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entr
 			return err;
 	}
 	err = book_births_to_model(book, model, thread_of_entry);
+	if (!err && book->futexes)
+		err = futexes_to_model(book->futexes, model);
 	return err ? err : on_cpu_to_model(book, model, thread_of_entry);
 }

@@ -34,6 +34,7 @@ struct record_options {
 	bool births_only;      /* of births_take */
 	bool wakers;	       /* who woke them, by stack */
 	bool kernel;	       /* the kernel's part of stacks too */
+	bool futexes;	       /* futex calls as well */
 	uint32_t verify_every; /* one of so many walks is done again in user space; 0: none */
 	struct record_verify *ret_verify;  /* what came of it; NULL with .verify_every 0 */
 	const volatile sig_atomic_t *stop; /* set by a signal handler: end now and report */

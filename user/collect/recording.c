@@ -275,6 +275,8 @@ void recording_add_losses(struct recording *recording)
 	counters[LOSS_PROCESSES_OVER_MAX] += losses.dropped_spaces;
 	counters[LOSS_EVENTS_MISSED] += losses.missed_events;
 	counters[LOSS_PROCESSES_OVER_MAX] += recording->arrivals.over_max;
+	counters[LOSS_FUTEXES_OVER_MAX] += losses.dropped_futexes;
+	counters[LOSS_FUTEXES_UNTRACKED] += losses.dropped_futex_waits;
 	recording->book.no_kstack_cnt += losses.dropped_kstacks;
 }
 
@@ -300,6 +302,7 @@ void recording_free(struct recording *recording)
 	arrivals_release(&recording->arrivals);
 	snapshot_release(&recording->snapshot);
 	book_release(&recording->book);
+	futexes_release(&recording->futexes);
 	kstacks_release(&recording->kstacks);
 	vec_release(&recording->ended);
 	vec_release(&recording->runs);
@@ -319,6 +322,7 @@ static int open_sources(struct recording *recording, const struct record_options
 						     .min_block_ns = options->min_block_ns,
 						     .sample_hz = options->sample_hz,
 						     .wakers = options->wakers,
+						     .futexes = options->futexes,
 						     .kernel = options->kernel &&
 							       !options->births_only,
 						     .verify_every = options->verify_every };
@@ -354,6 +358,9 @@ struct recording *recording_new(const struct record_options *options, struct err
 	}
 	recording->options = options;
 	book_init(&recording->book, &recording->snapshot, &recording->spaces);
+	futexes_init(&recording->futexes, &recording->book);
+	if (options->futexes)
+		recording->book.futexes = &recording->futexes;
 	kstacks_init(&recording->kstacks);
 	vec_init(&recording->ended, sizeof(struct wire_exit), EXIT_MAX);
 	table_init(&recording->shown, 1u << 16);

@@ -7,6 +7,7 @@
 #include "capture/recorder.h"
 #include "collect/arrivals.h"
 #include "collect/book.h"
+#include "collect/futexes.h"
 #include "collect/kstacks.h"
 #include "collect/record.h"
 #include "collect/snapshot.h"
@@ -23,6 +24,7 @@ struct recording {
 	struct book book;
 	struct kstacks kstacks;
 	struct arrivals arrivals;
+	struct futexes futexes;
 	struct vec ended; /* struct wire_exit */
 	struct vec runs;  /* struct living_run */
 	struct walk walk;

@@ -141,6 +141,8 @@ int recording_settle(struct recording *recording)
 						   ->run;
 		}
 		err = book_add_run(&recording->book, i, run, has_ended);
+		if (!err && recording->options->futexes && !has_ended)
+			err = futexes_add_untouched(&recording->futexes, i);
 	}
 	table_release(&run_by_key);
 	table_release(&known);

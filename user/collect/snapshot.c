@@ -173,6 +173,8 @@ static void look(struct taking *taking, struct entry *entry, const struct target
 				 .syscall_nr = task->syscall_nr };
 	memcpy(entry->comm, task->comm, sizeof(entry->comm));
 	memcpy(entry->syscall_arg, task->syscall_arg, sizeof(entry->syscall_arg));
+	if (task->flags & WIRE_HAS_REGS)
+		entry->sp = task->reg[arch_reg_sp];
 	if (task->flags & WIRE_ON_CPU || !has_user_stack(task) || !target->unwinder)
 		return;
 	memcpy(reg, task->reg, sizeof(reg));

@@ -47,6 +47,7 @@ struct entry {
 	uint64_t now_ns;      /* CLOCK_MONOTONIC of the look */
 	uint64_t last_ran_ns; /* sched_clock */
 	uint64_t watched_ns;  /* CLOCK_MONOTONIC: of a recording that its process came to later */
+	uint64_t sp;	      /* of user code; 0: not known */
 	int64_t syscall_nr;
 	uint64_t syscall_arg[WIRE_SYSCALL_ARG_MAX];
 };

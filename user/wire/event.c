@@ -112,6 +112,17 @@ static bool body_is_valid(struct wire_record *record)
 	return false;
 }
 
+bool wire_futex_key_is_valid(const struct wire_futex_key *key)
+{
+	return key->tgid && key->op >= WIRE_FUTEX_WAIT && key->op <= WIRE_FUTEX_REQUEUE &&
+	       key->is_shared <= 1;
+}
+
+bool wire_futex_wait_is_valid(const struct wire_futex_wait *wait)
+{
+	return wait->tgid && futex_op_waits(wait->op) && wait->is_shared <= 1;
+}
+
 void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t len)
 {
 	*reader = (struct wire_reader){ .bytes = bytes, .len = len };

@@ -14,6 +14,7 @@
 #ifndef WIRE_EVENT_H
 #define WIRE_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,10 @@ struct wire_record {
 		struct wire_birth birth;
 	};
 };
+
+/* Whether what the kernel's tables of futex calls hold can be true. */
+bool wire_futex_key_is_valid(const struct wire_futex_key *key);
+bool wire_futex_wait_is_valid(const struct wire_futex_wait *wait);
 
 /* Starts on @len bytes at @bytes, of any alignment, borrowed until the last wire_reader_next. */
 void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t len);
