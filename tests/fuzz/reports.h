@@ -68,6 +68,8 @@ static inline bool fuzz_is_printable(const struct model *model)
 		cnt += fuzz_stack_frames(model, model_span(model, i)->stack) +
 		       fuzz_stack_frames(model, model_span(model, i)->kstack) +
 		       fuzz_stack_frames(model, model_span(model, i)->waker_stack);
+	for (uint32_t i = 0; i < model->futexes.len && cnt <= FUZZ_FRAME_MAX; i++)
+		cnt += fuzz_stack_frames(model, model_futex(model, i)->stack);
 	return cnt <= FUZZ_FRAME_MAX;
 }
 
@@ -152,12 +154,37 @@ static inline void fuzz_report_all(const struct model *model)
 		}
 }
 
+/* The reports of futexes, likewise. */
+static inline void fuzz_futexes(const struct model *model)
+{
+	for (int format = 0; format < REPORT_FORMAT_CNT; format++)
+		for (int all = 0; all < 2; all++) {
+			struct report_options options = { .format = (enum report_format)format,
+							  .by = REPORT_BY_FUTEX,
+							  .top = all ? 0 : 3,
+							  .verbose = all };
+			struct fuzz_text text;
+
+			if (!model->window_ns || !model->has_futexes ||
+			    !report_format_fits_by(options.format, options.by))
+				continue;
+			text = fuzz_report(model, &options);
+			if (format == REPORT_JSON) {
+				json_t *json = json_loadb(text.bytes, text.len, 0, NULL);
+
+				require(json);
+				json_decref(json);
+			}
+			free(text.bytes);
+		}
+}
+
 /* Encodes what was decoded: the report after decoding that again must be the same. */
 static inline void fuzz_round_trip(const struct model *model)
 {
 	const struct report_options options = {
 		.format = model->window_ns ? REPORT_JSON : REPORT_THREADS,
-		.by = REPORT_BY_WALL,
+		.by = model->has_futexes ? REPORT_BY_FUTEX : REPORT_BY_WALL,
 		.kernel = true,
 	};
 	struct fuzz_text before = fuzz_report(model, &options), after, file = { 0 };
@@ -204,6 +231,7 @@ static inline void fuzz_capture(const void *bytes, size_t len)
 		code = model_decode(&model, &reader, &err);
 	if (!code && fuzz_is_printable(&model)) {
 		fuzz_report_all(&model);
+		fuzz_futexes(&model);
 		fuzz_round_trip(&model);
 	}
 	capfile_reader_close(&reader);

@@ -65,7 +65,8 @@ static const struct {
 	    2 } },
 	{ OPTIONS_RECORD, { "verify", OPT_VERIFY, "N", OPTION_HIDDEN, NULL, 2 } },
 	{ OPTIONS_SPANS,
-	  { "by", OPT_BY, "WHAT", 0, "blocked (default), run-queue, waker, on-cpu, wall", 3 } },
+	  { "by", OPT_BY, "WHAT", 0, "blocked (default), run-queue, waker, on-cpu, wall, futex",
+	    3 } },
 	{ OPTIONS_SPANS, { "on-cpu", OPT_ON_CPU, NULL, 0, "as --by on-cpu", 3 } },
 	{ OPTIONS_SPANS, { "by-thread", 't', NULL, 0, "do not group threads", 3 } },
 	{ OPTIONS_SPANS,
@@ -212,6 +213,18 @@ static void check_terminal(struct argp_state *state, const struct options *optio
 				  "use -o FILE");
 }
 
+/* What is by futex is of calls, whichever thread makes them. */
+static void check_futex(struct argp_state *state, const struct report_options *report)
+{
+	if (report->by != REPORT_BY_FUTEX)
+		return;
+	if (!report_format_fits_by(report->format, report->by))
+		argp_error(state, "by futex there is no format '%s', but text, folded and json",
+			   report_format_name(report->format));
+	if (report->by_thread)
+		argp_error(state, "by futex no threads are told apart: leave out -t");
+}
+
 static void check_complete(struct argp_state *state, const struct options *options,
 			   const struct command *command)
 {
@@ -225,6 +238,7 @@ static void check_complete(struct argp_state *state, const struct options *optio
 	if (command->groups & OPTIONS_TARGET && !named && !options->all && !options->program)
 		argp_error(state, "no process named: use -p PID, -n NAME, --cgroup PATH or -a%s",
 			   command->groups & OPTIONS_PROGRAM ? ", or -- and a program to run" : "");
+	check_futex(state, &options->report);
 	check_terminal(state, options);
 	if (named && options->all)
 		argp_error(state, "-a takes every process: leave out -p, -n and --cgroup");
@@ -258,7 +272,7 @@ static error_t parse_recording(int key, const char *arg, struct argp_state *stat
 		if (report_by_parse(arg, &report->by))
 			argp_error(state,
 				   "'%s' is nothing to report by: blocked, run-queue, waker, "
-				   "on-cpu, wall",
+				   "on-cpu, wall, futex",
 				   arg);
 		options->recording_option = "--by";
 		return 0;

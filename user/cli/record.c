@@ -46,7 +46,8 @@ static void give_signals_back(const struct sigaction *old)
 		sigaction(ending_signals[i], &old[i], NULL);
 }
 
-/* What is saved can be asked for anything later. */
+/* What is saved can be asked for anything later, but for futexes: to trace them costs every process
+ * of the machine something. */
 static bool needs(const struct options *options, enum report_by by)
 {
 	return options->save_path || options->report.by == by;
@@ -67,6 +68,7 @@ static int record(const struct options *options, struct record_options what, str
 	what.min_block_ns = options->report.min_block_ns;
 	what.wakers = needs(options, REPORT_BY_WAKER);
 	what.kernel = options->report.kernel;
+	what.futexes = options->report.by == REPORT_BY_FUTEX;
 	what.verify_every = options->verify_every;
 	what.ret_verify = &verify;
 	what.stop = &stop;

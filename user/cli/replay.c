@@ -24,6 +24,11 @@ static int check_options(const struct model *model, const struct options *option
 			  format_names(recording, names));
 		return STATUS_USAGE;
 	}
+	if (options->report.by == REPORT_BY_FUTEX && !model->has_futexes) {
+		say_error("'%s' has no futex calls: they are recorded with --by futex only",
+			  options->file);
+		return STATUS_USAGE;
+	}
 	return STATUS_DONE;
 }
 

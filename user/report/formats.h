@@ -39,8 +39,12 @@ int report_html(struct report *report);
 /* Likewise of a recording. */
 int record_text(struct report *report);
 int record_folded(struct report *report);
-int record_json(struct report *report);
+int record_json(struct report *report); /* by futex too */
 int record_html(struct report *report);
+
+/* Likewise of a recording's futexes. */
+int futex_text(struct report *report);
+int futex_folded(struct report *report);
 
 /* Returns the name of a wait: "cond wait", the system call's own name, or the state. May hold what
  * a capture file chose: to be cleaned. */

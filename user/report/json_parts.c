@@ -38,7 +38,7 @@ json_t *json_u64(uint64_t value)
 	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
-static json_t *json_hex(uint64_t value)
+json_t *json_hex(uint64_t value)
 {
 	struct words words;
 
@@ -166,6 +166,22 @@ int put_json(struct report *report, json_t *json, size_t flags)
 	err = err && !ferror(report->out) ? -ENOMEM : 0;
 	json_decref(json);
 	return err;
+}
+
+int put_json_stack(struct json_writer *writer, uint32_t stack_idx)
+{
+	struct json_stack stack;
+	json_t *json = json_object();
+	int err = json_writer_stack(writer, stack_idx, &stack);
+
+	if (err) {
+		json_decref(json);
+		return err;
+	}
+	err |= json_object_set_new(json, "quality", json_quality(stack.quality, false));
+	err |= json_object_set_new(json, "stack_end", json_stack_end(stack.end));
+	fprintf(writer->report->out, ",\"frames\":%s,", stack.frames);
+	return put_json(writer->report, json_checked(json, err), JSON_EMBED);
 }
 
 int put_member(struct report *report, const char *before, const char *key, const char *text)

@@ -39,6 +39,7 @@ int json_writer_stack(struct json_writer *writer, uint32_t stack, struct json_st
 json_t *json_clean(struct report *report, const char *text);
 json_t *json_str(struct report *report, uint32_t id); /* null for id 0 */
 json_t *json_u64(uint64_t value);
+json_t *json_hex(uint64_t value); /* a string */
 json_t *json_quality(uint8_t quality, bool raced);
 json_t *json_stack_end(uint8_t end);
 
@@ -51,6 +52,9 @@ int put_json_creator(struct json_writer *writer, const struct model_thread *thre
 /* Prints @json, which may be NULL for want of memory, and releases it. Returns 0 or -ENOMEM; what
  * fails to be written stays in ferror. */
 int put_json(struct report *report, json_t *json, size_t flags);
+
+/* Prints a stack's members behind others: frames, quality, stack_end. Returns 0 or -errno. */
+int put_json_stack(struct json_writer *writer, uint32_t stack);
 
 /* Prints @key, which needs no escaping, and the string @text. Returns 0 or -ENOMEM. */
 int put_member(struct report *report, const char *before, const char *key, const char *text);

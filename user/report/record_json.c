@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "report/futexes.h"
 #include "report/json_parts.h"
 #include "report/spans.h"
 #include "report/words.h"
@@ -71,23 +72,6 @@ static json_t *json_group_head(struct report *report, const struct span_groups *
 	err |= json_object_set_new(json, "histogram_us", json_hist(groups, group));
 	err |= json_object_set_new(json, "tids", json_tids(members));
 	return json_checked(json, err);
-}
-
-/* Prints a stack's members: frames, quality, stack_end. */
-static int put_json_stack(struct json_writer *writer, uint32_t stack_idx)
-{
-	struct json_stack stack;
-	json_t *json = json_object();
-	int err = json_writer_stack(writer, stack_idx, &stack);
-
-	if (err) {
-		json_decref(json);
-		return err;
-	}
-	err |= json_object_set_new(json, "quality", json_quality(stack.quality, false));
-	err |= json_object_set_new(json, "stack_end", json_stack_end(stack.end));
-	fprintf(writer->report->out, ",\"frames\":%s,", stack.frames);
-	return put_json(writer->report, json_checked(json, err), JSON_EMBED);
 }
 
 /* Prints the kernel's frames, when they were asked for. */
@@ -199,9 +183,33 @@ static void put_json_totals(const struct report *report, const struct span_total
 			fprintf(report->out, ",\"%s_ns\":null", kind_names[kind]);
 }
 
-static int put_json_process(struct json_writer *writer, struct span_groups *groups,
-			    uint32_t process_idx, const struct span_totals *totals,
-			    uint32_t *next_group)
+/* What is printed of the processes, which come in order. */
+struct json_groups {
+	struct span_groups spans;
+	struct futex_groups futexes; /* by futex only */
+	uint32_t next_span, next_futex;
+};
+
+static int json_groups_init(struct json_groups *groups, struct report *report)
+{
+	const struct model *model = report->model;
+	int err = span_groups_init(&groups->spans, model, report->options, SHAPE_OF_ALL);
+
+	groups->next_span = groups->next_futex = 0;
+	groups->futexes = (struct futex_groups){ 0 };
+	if (!err && report->options->by == REPORT_BY_FUTEX)
+		err = futex_groups_init(&groups->futexes, model, SHAPE_OF_ALL);
+	return err;
+}
+
+static void json_groups_release(struct json_groups *groups)
+{
+	span_groups_release(&groups->spans);
+	futex_groups_release(&groups->futexes);
+}
+
+static int put_json_process(struct json_writer *writer, struct json_groups *groups,
+			    uint32_t process_idx, const struct span_totals *totals)
 {
 	struct report *report = writer->report;
 	const struct model_process *process = model_process(report->model, process_idx);
@@ -210,7 +218,11 @@ static int put_json_process(struct json_writer *writer, struct span_groups *grou
 	fprintf(report->out, "{\"pid\":%u,", process->tgid);
 	err = put_member(report, "", "comm", model_str(report->model, process->comm));
 	if (!err)
-		err = put_json_groups(writer, groups, process_idx, *next_group, next_group);
+		err = put_json_groups(writer, &groups->spans, process_idx, groups->next_span,
+				      &groups->next_span);
+	if (!err && report->options->by == REPORT_BY_FUTEX)
+		err = put_json_futexes(writer, &groups->futexes, process_idx, groups->next_futex,
+				       &groups->next_futex);
 	if (!err)
 		err = put_json_threads(writer, process);
 	fprintf(report->out, ",\"thread_count\":%u", process->thread_cnt);
@@ -226,10 +238,9 @@ int record_json(struct report *report)
 {
 	const struct model *model = report->model;
 	struct span_totals *totals = span_totals_new(model, report->options);
-	struct span_groups groups;
+	struct json_groups groups;
 	struct json_writer writer;
-	uint32_t next = 0;
-	int err = span_groups_init(&groups, model, report->options, SHAPE_OF_ALL);
+	int err = json_groups_init(&groups, report);
 
 	json_writer_init(&writer, report);
 	if (!totals)
@@ -240,13 +251,13 @@ int record_json(struct report *report)
 		model->window_ns > INT64_MAX ? INT64_MAX : model->window_ns);
 	for (uint32_t i = 0; i < model->processes.len && !err; i++) {
 		fputs(i ? ",\n" : "\n", report->out);
-		err = put_json_process(&writer, &groups, i, &totals[i], &next);
+		err = put_json_process(&writer, &groups, i, &totals[i]);
 	}
 	fputs("]", report->out);
 	if (!err)
 		err = put_json_tail(report);
 	json_writer_release(&writer);
-	span_groups_release(&groups);
+	json_groups_release(&groups);
 	free(totals);
 	return err;
 }

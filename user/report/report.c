@@ -13,20 +13,21 @@ static const struct {
 	const char *name;
 	int (*print)(struct report *report);
 	int (*print_recording)(struct report *report);
+	int (*print_futexes)(struct report *report); /* of a recording by futex */
 } formats[REPORT_FORMAT_CNT] = {
-	[REPORT_TEXT] = { "text", report_text, record_text },
-	[REPORT_THREADS] = { "threads", report_threads, NULL },
-	[REPORT_GO] = { "go", report_go, NULL },
-	[REPORT_FOLDED] = { "folded", report_folded, record_folded },
-	[REPORT_JSON] = { "json", report_json, record_json },
-	[REPORT_PPROF] = { "pprof", report_pprof, report_pprof },
-	[REPORT_HTML] = { "html", report_html, record_html },
+	[REPORT_TEXT] = { "text", report_text, record_text, futex_text },
+	[REPORT_THREADS] = { "threads", report_threads, NULL, NULL },
+	[REPORT_GO] = { "go", report_go, NULL, NULL },
+	[REPORT_FOLDED] = { "folded", report_folded, record_folded, futex_folded },
+	[REPORT_JSON] = { "json", report_json, record_json, record_json },
+	[REPORT_PPROF] = { "pprof", report_pprof, report_pprof, NULL },
+	[REPORT_HTML] = { "html", report_html, record_html, NULL },
 };
 
 static const char *const by_names[REPORT_BY_CNT] = {
 	[REPORT_BY_BLOCKED] = "blocked", [REPORT_BY_RUN_QUEUE] = "run-queue",
 	[REPORT_BY_WAKER] = "waker",	 [REPORT_BY_ON_CPU] = "on-cpu",
-	[REPORT_BY_WALL] = "wall",
+	[REPORT_BY_WALL] = "wall",	 [REPORT_BY_FUTEX] = "futex",
 };
 
 static const struct report_style plain_style = { "", "", "", "", "" };
@@ -57,6 +58,12 @@ int report_format_parse(const char *name, enum report_format *ret)
 bool report_format_fits(enum report_format format, bool recording)
 {
 	return recording ? formats[format].print_recording : formats[format].print;
+}
+
+bool report_format_fits_by(enum report_format format, enum report_by by)
+{
+	return by == REPORT_BY_FUTEX ? formats[format].print_futexes
+				     : formats[format].print_recording;
 }
 
 const char *report_by_name(enum report_by by)
@@ -96,14 +103,18 @@ int report_dump(const struct model *model, const struct report_options *options,
 				 .style = options->color ? &color_style : &plain_style,
 				 .out = out };
 	bool recording = model->window_ns > 0;
+	bool futexes = recording && options->by == REPORT_BY_FUTEX;
 	int err;
 
 	if (!report_format_fits(options->format, recording))
 		return -EINVAL;
+	if (futexes && (!model->has_futexes || !formats[options->format].print_futexes))
+		return -EINVAL;
 	frames_init(&report.frames);
 	buf_init(&report.line, LINE_MAX_BYTES);
-	err = recording ? formats[options->format].print_recording(&report)
-			: formats[options->format].print(&report);
+	err = futexes	  ? formats[options->format].print_futexes(&report)
+	      : recording ? formats[options->format].print_recording(&report)
+			  : formats[options->format].print(&report);
 	buf_release(&report.line);
 	frames_release(&report.frames);
 	return err;

@@ -30,7 +30,8 @@ enum report_by {
 	REPORT_BY_RUN_QUEUE, /* time from the wakeup to the switch in */
 	REPORT_BY_WAKER,     /* as REPORT_BY_BLOCKED, with the waker's stack above */
 	REPORT_BY_ON_CPU,
-	REPORT_BY_WALL, /* all of them: a thread's times add up to the window */
+	REPORT_BY_WALL,	 /* all of them: a thread's times add up to the window */
+	REPORT_BY_FUTEX, /* of futex calls: who waits for which, and who wakes them */
 	REPORT_BY_CNT,
 };
 
@@ -55,13 +56,17 @@ int report_format_parse(const char *name, enum report_format *ret);
 /* Whether @format is one for recordings, or for snapshots. */
 bool report_format_fits(enum report_format format, bool recording);
 
-/* Returns "blocked", "run-queue", "waker", "on-cpu" or "wall". */
+/* Whether @format is one of recordings by @by. */
+bool report_format_fits_by(enum report_format format, enum report_by by);
+
+/* Returns "blocked", "run-queue", "waker", "on-cpu", "wall" or "futex". */
 const char *report_by_name(enum report_by by);
 
 /* Parses one of these. Returns 0 or -EINVAL; @ret is written on success only. */
 int report_by_parse(const char *name, enum report_by *ret);
 
-/* Writes the report of @model to @out. Returns 0 or -errno (-EINVAL: the format does not fit it);
+/* Writes the report of @model to @out. Returns 0 or -errno (-EINVAL: the format does not fit it, or
+ * it is to be of futexes and they were not recorded);
  * write errors stay in ferror(@out). */
 int report_dump(const struct model *model, const struct report_options *options, FILE *out);
 

@@ -33,6 +33,8 @@ bool span_is_chosen(const struct report_options *options, const struct model_spa
 		return span->kind == SPAN_RUN_QUEUE;
 	case REPORT_BY_ON_CPU:
 		return span->kind == SPAN_ON_CPU;
+	case REPORT_BY_FUTEX:
+		return false; /* of calls, not of time */
 	case REPORT_BY_WALL:
 	case REPORT_BY_CNT:
 		break;
