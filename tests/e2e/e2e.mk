@@ -14,7 +14,7 @@ MUSL_GCC := $(shell command -v musl-gcc 2>/dev/null)
 
 WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped mixcpp herd spin \
 	churn execloop exiting busy makers zombie zombie_leader vforker ages \
-	depth)
+	depth futexes locks)
 RECORD_PLAIN := ring births forks medley paths
 WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN) plugs turncoat-north turncoat-south)
 ifeq ($(ARCH),x86_64)
@@ -37,7 +37,7 @@ $(W)/$(1): $(2) $(WORKLOAD_DEPS)
 endef
 
 plain_rule = $(eval $(call workload_rule,$(1),$(WORKLOAD_DIR)/$(1).c $(WORKLOAD_DIR)/workload.c,,$$(WORKLOAD_CC)))
-$(foreach name,herd spin churn execloop exiting busy makers garbage zombie zombie_leader vforker ages depth jit,\
+$(foreach name,herd spin churn execloop exiting busy makers garbage zombie zombie_leader vforker ages depth jit futexes locks,\
 	$(call plain_rule,$(name)))
 $(foreach name,$(RECORD_PLAIN) hops,$(call plain_rule,$(name)))
 $(eval $(call workload_rule,mix,$(MIX_SRC),,$$(WORKLOAD_CC)))
