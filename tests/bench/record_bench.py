@@ -44,7 +44,7 @@ LOAD_PER_S = 20_000
 LOAD_SPAN_S = 5
 LOAD_ROUNDS = 3
 CPU_MAX = 0.05
-OFFCPUTIME = "offcputime"
+OFFCPUTIME, BY_FUTEX = "offcputime", "loiter --by futex"
 
 # Reads the first word of each page of memory that is new each time.
 READ_FAULTS = """
@@ -143,6 +143,9 @@ def observers() -> list[Observer]:
                  lambda pid, other: loiter("-p", str(pid), "--by", "waker")),
         Observer("loiter --by wall", lambda pid, other: loiter("-p", str(pid), "--by", "wall")),
         Observer("loiter -k", lambda pid, other: loiter("-p", str(pid), "-k")),
+        Observer(BY_FUTEX, lambda pid, other: loiter("-p", str(pid), "--by", "futex")),
+        Observer(f"{BY_FUTEX}, of another",
+                 lambda pid, other: loiter("-p", str(other), "--by", "futex")),
     ]
     offcputime = find_program(OFFCPUTIME, "bpf-offcputime")
     if offcputime:
@@ -295,14 +298,14 @@ def measure_pipe(perf: str, other: int, who: list[Observer]) -> Row:
 def switch_table(rows: list[Row]) -> list[str]:
     lines = ["cost of a switch that blocks, in ns: of the observer's programs, and what the target "
              "took more CPU",
-             f"{'target':<22} {'frames':>6}  {'observer':<21} {'switch':>6} {'wakeup':>6} "
+             f"{'target':<22} {'frames':>6}  {'observer':<29} {'switch':>6} {'wakeup':>6} "
              f"{'in all':>6} {'target CPU':>10} {'more':>6}"]
     for row in rows:
         for name, cost in row.costs.items():
             events = [f"{cost.event(event):,.0f}" if event in cost.by_event else "-"
                       for event in (SWITCH, WAKING)]
             total = f"{cost.total:,.0f}" if cost.programs else "-"
-            lines.append(f"{row.target:<22} {row.frames:>6}  {name:<21} {events[0]:>6} "
+            lines.append(f"{row.target:<22} {row.frames:>6}  {name:<29} {events[0]:>6} "
                          f"{events[1]:>6} {total:>6} {statistics.median(cost.target_cpu):>10,.0f} "
                          f"{statistics.median(cost.more_cpu):>6,.0f}")
     lines += ["", *(f"{row.target}, {row.frames} frames: {ratio(row, 'loiter'):.2f} times "
@@ -462,9 +465,12 @@ def load_misses(loads: list[Load]) -> list[str]:
 def measure_rows(other: int, leave_out: Callable[[str, str], None]) -> list[Row]:
     who = observers()
     few = [one for one in who if one.name in ("nothing", "loiter", OFFCPUTIME)]
+    of_futexes = [one for one in who if one.name in ("nothing", "loiter")
+                  or one.name.startswith(BY_FUTEX)]
     if who[-1].name != OFFCPUTIME:
         leave_out(OFFCPUTIME, "not installed (libbpf-tools)")
     rows = [measure_depth("pipe", RATIO_AT, other, who),
+            measure_depth("futex", RATIO_AT, other, of_futexes),
             *(measure_depth("pipe", frames, other, few) for frames in MORE_FRAMES)]
     perf = find_program("perf")
     if perf:
