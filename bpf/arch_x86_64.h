@@ -81,31 +81,33 @@ static __always_inline bool arch_fill_syscall(struct wire_task *task, const stru
 #define ARCH_SIGFRAME_SP_OFF (40 + 15 * 8)
 #define ARCH_SIGFRAME_PC_OFF (40 + 16 * 8)
 
-/* Copies what a walk starts from out of trusted @regs. */
+/* What follows takes registers as task_regs returns them. */
+
+/* Copies what a walk starts from. */
 #define arch_walk_start(scratch, regs)                                                             \
 	do {                                                                                       \
-		(scratch)->pc = (regs)->ip;                                                        \
-		(scratch)->sp = (regs)->sp;                                                        \
-		(scratch)->fp = (regs)->bp;                                                        \
-		(scratch)->ra_reg = (regs)->di;                                                    \
+		(scratch)->pc = REGS_READ(regs, ip);                                               \
+		(scratch)->sp = REGS_READ(regs, sp);                                               \
+		(scratch)->fp = REGS_READ(regs, bp);                                               \
+		(scratch)->ra_reg = REGS_READ(regs, di);                                           \
 	} while (0)
 
 /* Whether a page fault with @error_code can have mapped code: none was there (bit 0), and it was
  * not a write (bit 1). */
 #define arch_fault_maps_code(error_code) (!((error_code)&3))
 
-#define arch_regs_syscall_nr(regs) ((__s32)(regs)->orig_ax)
-#define arch_regs_syscall_op(regs) ((__u32)(regs)->si)
+#define arch_regs_syscall_nr(regs) ((__s32)REGS_READ(regs, orig_ax))
+#define arch_regs_syscall_op(regs) ((__u32)REGS_READ(regs, si))
 /* Copies the first four arguments of a system call, which are there until it returns. */
 #define arch_regs_syscall_args(regs, args)                                                         \
 	do {                                                                                       \
-		(args)[0] = (regs)->di;                                                            \
-		(args)[1] = (regs)->si;                                                            \
-		(args)[2] = (regs)->dx;                                                            \
-		(args)[3] = (regs)->r10;                                                           \
+		(args)[0] = REGS_READ(regs, di);                                                   \
+		(args)[1] = REGS_READ(regs, si);                                                   \
+		(args)[2] = REGS_READ(regs, dx);                                                   \
+		(args)[3] = REGS_READ(regs, r10);                                                  \
 	} while (0)
-#define arch_regs_pc(regs) ((regs)->ip)
-#define arch_regs_compat(regs) ((regs)->cs == ARCH_USER_CS_COMPAT)
+#define arch_regs_pc(regs) REGS_READ(regs, ip)
+#define arch_regs_compat(regs) (REGS_READ(regs, cs) == ARCH_USER_CS_COMPAT)
 
 #define ARCH_NR_RESTART_SYSCALL 219
 

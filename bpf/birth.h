@@ -34,9 +34,8 @@ struct {
 } loiter_bstacks SEC(".maps");
 
 /* The child begins with its parent's code. */
-static __always_inline void watch_child(struct task_struct *parent, struct task_struct *child)
+static __always_inline void watch_child(__u32 parent_tgid, __u32 tgid)
 {
-	__u32 parent_tgid = parent->tgid, tgid = child->tgid;
 	struct wire_space *space = bpf_map_lookup_elem(&spaces, &parent_tgid);
 
 	set_watched(tgid, WATCH_YES);
@@ -47,19 +46,19 @@ static __always_inline void watch_child(struct task_struct *parent, struct task_
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_newtask, struct task_struct *task, unsigned long clone_flags)
 {
-	struct task_struct *creator = bpf_get_current_task_btf();
+	struct task_struct *creator = current_task();
 	struct wire_birth birth = { .header = { WIRE_BIRTH, sizeof(birth) } };
 
 	if (!is_watched(creator))
 		return 0; /* not ours */
 	if (!(clone_flags & CLONE_THREAD_FLAG))
-		watch_child(creator, task);
+		watch_child(TASK_READ(creator, tgid), task->tgid);
 	if (!record_start_ns)
 		return 0; /* not yet */
 	birth.tid = task->pid;
 	birth.tgid = task->tgid;
-	birth.creator_tid = creator->pid;
-	birth.creator_tgid = creator->tgid;
+	birth.creator_tid = TASK_READ(creator, pid);
+	birth.creator_tgid = TASK_READ(creator, tgid);
 	birth.start_ns = task->start_boottime;
 	bpf_probe_read_kernel_str(birth.creator_comm, sizeof(birth.creator_comm), creator->comm);
 	birth.stack_id = current_stack(creator, WALKER_BIRTH);

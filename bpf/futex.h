@@ -50,10 +50,10 @@ struct {
 } futex_waits SEC(".maps");
 
 /* futex_since: tgid -> since when it is watched, of processes that come to the recording later.
- * Written by user space. */
+ * Written by user space. Its room is made beforehand: kernels before 6.1 warn of maps without it in
+ * programs on tracepoints. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, FUTEX_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
@@ -188,8 +188,8 @@ static __always_inline void wait_goes_on(__u32 tid, const __u64 *arg)
 SEC("?tracepoint")
 int on_futex_enter(void *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct task_struct *task = current_task();
+	struct pt_regs *regs = task_regs(task);
 	__u64 arg[FUTEX_CALL_ARGS];
 	struct futex_act act;
 	__s32 nr;
@@ -199,14 +199,14 @@ int on_futex_enter(void *ctx)
 	nr = arch_regs_syscall_nr(regs);
 	arch_regs_syscall_args(regs, arg);
 	if (nr == ARCH_NR_RESTART_SYSCALL) {
-		wait_goes_on(task->pid, arg);
+		wait_goes_on(TASK_READ(task, pid), arg);
 		return 0;
 	}
 	futex_decode(arch_futex_call(nr), arg, &act);
 	if (!futex_op_waits(act.op))
 		return 0; /* looked at when it returns */
 	choose_element(&act, 0);
-	note_wait(task->pid, task->tgid, &act, arg, bpf_ktime_get_ns());
+	note_wait(TASK_READ(task, pid), TASK_READ(task, tgid), &act, arg, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -215,7 +215,7 @@ int on_futex_enter(void *ctx)
 static __always_inline void wait_over(struct task_struct *task, struct futex_act *act,
 				      const __u64 *arg, long ret)
 {
-	__u32 tid = task->pid;
+	__u32 tid = TASK_READ(task, pid), tgid = TASK_READ(task, tgid);
 	struct wire_futex_wait *wait = bpf_map_lookup_elem(&futex_waits, &tid);
 	__u64 since_ns, stack_id;
 
@@ -226,7 +226,7 @@ static __always_inline void wait_over(struct task_struct *task, struct futex_act
 			return;
 		}
 		choose_element(act, 0);
-		wait = note_wait(tid, task->tgid, act, arg, noted_since(task->tgid));
+		wait = note_wait(tid, tgid, act, arg, noted_since(tgid));
 	}
 	if (!wait || !wait->since_ns)
 		return; /* counted, or another call's restart */
@@ -242,14 +242,14 @@ static __always_inline void wait_over(struct task_struct *task, struct futex_act
 		choose_element(act, (__u64)ret);
 	if (!stack_id)
 		stack_id = current_stack(task, WALKER_FUTEX);
-	book_futex(task->tgid, stack_id, act, elapsed_ns(since_ns, bpf_ktime_get_ns()), ret);
+	book_futex(tgid, stack_id, act, elapsed_ns(since_ns, bpf_ktime_get_ns()), ret);
 }
 
 SEC("?tracepoint")
 int on_futex_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct task_struct *task = current_task();
+	struct pt_regs *regs = task_regs(task);
 	__u64 arg[FUTEX_CALL_ARGS];
 	struct futex_act act;
 	long ret = ctx->ret;
@@ -264,7 +264,7 @@ int on_futex_exit(struct trace_event_raw_sys_exit *ctx)
 		wait_over(task, &act, arg, ret);
 	} else if (act.op) {
 		choose_element(&act, 0);
-		book_futex(task->tgid, current_stack(task, WALKER_FUTEX), &act, 0, ret);
+		book_futex(TASK_READ(task, tgid), current_stack(task, WALKER_FUTEX), &act, 0, ret);
 	}
 	return 0;
 }

@@ -129,13 +129,6 @@ static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_
 	add_to_span(span, blocked_ns, queued_ns);
 }
 
-static __always_inline __u32 state_bits(struct task_struct *task)
-{
-	if (bpf_core_field_exists(task->__state))
-		return task->__state;
-	return (__u32)((struct task_struct___state_long *)task)->state;
-}
-
 static __always_inline void thread_ended(struct task_struct *task, struct wire_run *run)
 {
 	struct wire_exit record = { .header = { WIRE_EXIT, sizeof(record) }, .tid = task->pid };
@@ -193,7 +186,7 @@ static __always_inline void switch_in_missed(struct task_struct *task, const str
 static __always_inline void switched_out(struct task_struct *prev, bool preempt, __u64 now,
 					 void *ctx)
 {
-	__u32 bits = state_bits(prev);
+	__u32 bits = task_state_bits(prev);
 	struct wire_run *run = run_of(prev, WIRE_RUN_ON_CPU, now);
 
 	if (!run)
@@ -220,7 +213,7 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 	run->stack_id = 0;
 	run->kstack_id = 0;
 	if (!(prev->flags & (TASK_PF_KTHREAD | TASK_PF_IO_WORKER))) {
-		struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(prev);
+		struct pt_regs *regs = task_regs(prev);
 
 		run->syscall_nr = arch_regs_syscall_nr(regs);
 		run->syscall_op = arch_regs_syscall_op(regs);
@@ -278,8 +271,8 @@ static __always_inline bool is_own_softirq(void *ctx)
  * then is in no system call. */
 static __always_inline bool is_waking(struct task_struct *waker, void *ctx)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(waker);
-	__u64 stack = (__u64)waker->stack;
+	struct pt_regs *regs = task_regs(waker);
+	__u64 stack = (__u64)TASK_READ(waker, stack);
 	void *args = ctx;
 	__u64 addr;
 
@@ -293,14 +286,14 @@ static __always_inline bool is_waking(struct task_struct *waker, void *ctx)
 
 static __always_inline void note_waker(struct wire_run *run, void *ctx)
 {
-	struct task_struct *waker = bpf_get_current_task_btf();
+	struct task_struct *waker = current_task();
 
-	if (waker->flags & TASK_PF_KTHREAD) {
-		run->waker_tid = waker->pid;
+	if (TASK_READ(waker, flags) & TASK_PF_KTHREAD) {
+		run->waker_tid = TASK_READ(waker, pid);
 	} else if (!is_waking(waker, ctx)) {
 		run->waker_tid = WIRE_WAKER_INTERRUPT;
 	} else {
-		run->waker_tid = waker->pid;
+		run->waker_tid = TASK_READ(waker, pid);
 		if (is_watched(waker))
 			run->waker_id = current_stack(waker, WALKER_WAKER);
 	}
@@ -347,17 +340,16 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 SEC("perf_event")
 int on_tick(struct bpf_perf_event_data *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct wire_tick tick = { .header = { WIRE_TICK, sizeof(tick) } };
 
 	if (!record_start_ns || !is_watched(task))
 		return 0; /* not ours */
-	tick.tgid = task->tgid;
-	tick.tid = task->pid;
+	tick.tgid = TASK_READ(task, tgid);
+	tick.tid = TASK_READ(task, pid);
 	tick.stack_id = current_stack(task, WALKER_CLOCK);
 	if (cfg_kernel)
-		tick.kstack_id =
-			kernel_stack(ctx, task->tgid, WALKER_CLOCK, WIRE_SPACE_KERNEL_TICK);
+		tick.kstack_id = kernel_stack(ctx, tick.tgid, WALKER_CLOCK, WIRE_SPACE_KERNEL_TICK);
 	if (bpf_ringbuf_output(&events, &tick, sizeof(tick), 0))
 		__sync_fetch_and_add(&drop_events, 1);
 	return 0;

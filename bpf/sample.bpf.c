@@ -51,7 +51,7 @@ static __always_inline __u32 copy_stack(struct wire_sample *sample, __u64 addr)
 SEC("perf_event")
 int on_sample(struct bpf_perf_event_data *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	__u32 tgid = task_tid(BPF_CORE_READ(task, group_leader));
 	__u32 tid = task_tid(task), window = sample_window, *caught;
 	struct wire_sample *sample;
@@ -64,12 +64,8 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	caught = bpf_map_lookup_elem(&sampled, &tid);
 	if (!BPF_CORE_READ(task, mm) || (caught && *caught == window))
 		return 0; /* a kernel thread, or caught before */
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
-		if (task_user_regs(bpf_get_current_task_btf(), &regs))
-			return 0; /* cannot be */
-	} else if (task_user_regs(task, &regs)) {
+	if (task_user_regs(task, &regs))
 		return 0; /* cannot be */
-	}
 	if (!arch_has_user_regs(&regs))
 		return 0; /* never was in user mode */
 

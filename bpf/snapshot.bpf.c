@@ -99,7 +99,8 @@ int on_task(struct bpf_iter__task *ctx)
 	record->tgid = tgid;
 	record->tid = tid;
 	/* The order is the contract of wire_task: on_cpu, counts, registers. */
-	record->flags = task->on_cpu ? WIRE_ON_CPU : 0;
+	/* An int at first, a byte since 7.3: read by the size that it has. */
+	record->flags = BPF_CORE_READ_BITFIELD(task, on_cpu) ? WIRE_ON_CPU : 0;
 	compiler_barrier();
 	record->nvcsw = task->nvcsw;
 	record->nivcsw = task->nivcsw;

@@ -44,11 +44,9 @@ struct task_struct___state_long {
 
 static __always_inline __u32 task_state_bits(struct task_struct *task)
 {
-	struct task_struct___state_long *old = (void *)task;
-
 	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
-	return (__u32)BPF_CORE_READ(old, state);
+		return task->__state;
+	return (__u32)((struct task_struct___state_long *)task)->state;
 }
 
 /* The kernel's bits (include/linux/sched.h) as one value. Some states are several bits. */
@@ -78,17 +76,39 @@ static __always_inline enum wire_state task_state(struct task_struct *task)
 	return WIRE_STATE_OTHER;
 }
 
-/* Copies the user registers that @task left when it entered the kernel.
- * Helper since 5.15: dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"). */
+/* Helper since 5.11: 3ca1032ab7ab ("bpf: Implement get_current_task_btf and RET_PTR_TO_BTF_ID"). */
+#define HAS_CURRENT_TASK bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+/* Helper since 5.15: dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"). */
+#define HAS_TASK_REGS                                                                              \
+	(bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs) && HAS_CURRENT_TASK)
+
+/* Reads a field of a task that may be the current one, or of its registers. Kernels that hand out
+ * these pointers let programs follow them; on others it is memory as any other. */
+#define TASK_READ(task, field) (HAS_CURRENT_TASK ? (task)->field : BPF_CORE_READ(task, field))
+#define REGS_READ(regs, field) (HAS_TASK_REGS ? (regs)->field : BPF_CORE_READ(regs, field))
+
+/* Returns the current task, to be read by TASK_READ. */
+static __always_inline struct task_struct *current_task(void)
+{
+	if (HAS_CURRENT_TASK)
+		return bpf_get_current_task_btf();
+	return (void *)bpf_get_current_task();
+}
+
+/* Returns where @task's user registers are kept while it is in the kernel, to be read by
+ * REGS_READ. */
+static __always_inline struct pt_regs *task_regs(struct task_struct *task)
+{
+	if (HAS_TASK_REGS)
+		return (struct pt_regs *)bpf_task_pt_regs(task);
+	return TASK_READ(task, stack) + ARCH_KERNEL_STACK_BYTES -
+	       bpf_core_type_size(struct pt_regs);
+}
+
+/* Copies the user registers that @task left when it entered the kernel. */
 static __always_inline long task_user_regs(struct task_struct *task, struct pt_regs *ret)
 {
-	void *regs;
-
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
-		regs = (void *)bpf_task_pt_regs(task);
-	else
-		regs = BPF_CORE_READ(task, stack) + ARCH_KERNEL_STACK_BYTES - sizeof(*ret);
-	return bpf_probe_read_kernel(ret, sizeof(*ret), regs);
+	return bpf_probe_read_kernel(ret, sizeof(*ret), task_regs(task));
 }
 
 static __always_inline int read_upid(struct upid *ret, struct pid *pid, __u32 level)
@@ -99,7 +119,7 @@ static __always_inline int read_upid(struct upid *ret, struct pid *pid, __u32 le
 /* Notes the PID namespace of the current task, which is loiter reading its iterator. */
 static __always_inline void note_reader(void)
 {
-	struct task_struct *reader = (void *)bpf_get_current_task();
+	struct task_struct *reader = current_task();
 	struct pid *pid = BPF_CORE_READ(reader, thread_pid);
 	struct upid upid = {};
 

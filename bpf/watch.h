@@ -93,16 +93,19 @@ static __always_inline void set_watched(__u32 tgid, enum watch watch)
 
 static __always_inline bool is_watched(struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
+	__u32 tgid = TASK_READ(task, tgid);
 
 	if (cfg_all)
-		return tgid && tgid != cfg_self_tgid && !(task->flags & TASK_PF_KTHREAD);
+		return tgid && tgid != cfg_self_tgid && !(TASK_READ(task, flags) & TASK_PF_KTHREAD);
 	return watch_of(tgid) == WATCH_YES;
 }
 
 static __always_inline void code_changed(__u32 tgid)
 {
-	code_changed_at[tgid % WIRE_CHANGE_SLOTS] = __sync_fetch_and_add(&code_epoch, 1) + 1;
+	/* Read again rather than fetched, which is since 5.12: 5ffa25502b5a ("bpf: Add instructions
+	 * for atomic_[cmp]xchg") and its kin. A later epoch than the own one holds as well. */
+	__sync_fetch_and_add(&code_epoch, 1);
+	code_changed_at[tgid % WIRE_CHANGE_SLOTS] = code_epoch;
 }
 
 static __always_inline __u64 last_change(__u32 tgid)
@@ -137,14 +140,14 @@ static __always_inline void ask_space(__u32 tgid, __u64 exec_pages, __u32 last_n
 /* Returns the number of @task's address space, 0 while it has none. */
 static __always_inline __u32 space_of(struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
+	__u32 tgid = TASK_READ(task, tgid);
 	struct wire_space *space = bpf_map_lookup_elem(&spaces, &tgid);
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = TASK_READ(task, mm);
 	__u64 exec_pages;
 
 	if (!mm)
 		return 0; /* exiting */
-	exec_pages = mm->exec_vm;
+	exec_pages = TASK_READ(mm, exec_vm);
 	if (space && space->exec_pages == exec_pages && space->epoch >= last_change(tgid))
 		return space->number;
 	ask_space(tgid, exec_pages, space ? space->number ?: space->last_number : 0);
@@ -165,21 +168,21 @@ static __always_inline __u64 current_stack_from(struct task_struct *task, struct
 						__u32 walker)
 {
 	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratch, &walker);
-	__u32 space;
+	__u32 space, tgid = TASK_READ(task, tgid), tid = TASK_READ(task, pid);
 
-	if (!s || task->flags & (TASK_PF_KTHREAD | TASK_PF_EXITING | TASK_PF_IO_WORKER))
+	if (!s || TASK_READ(task, flags) & (TASK_PF_KTHREAD | TASK_PF_EXITING | TASK_PF_IO_WORKER))
 		return 0; /* no user stack */
 	if (!arch_regs_pc(regs) || arch_regs_compat(regs))
 		return 0; /* not walked */
 	space = space_of(task);
-	if (!space && walker != WALKER_BIRTH && !is_fresh(task->tgid))
+	if (!space && walker != WALKER_BIRTH && !is_fresh(tgid))
 		return 0; /* counted by user space as a stack not known */
 	s->space = space;
 	s->stack.space = space;
-	s->stack.tgid = task->tgid;
-	s->epoch = last_change(task->tgid);
+	s->stack.tgid = tgid;
+	s->epoch = last_change(tgid);
 	arch_walk_start(s, regs);
-	if (space ? walk_stack(walker, task->pid) : leave_walk(walker, task->pid))
+	if (space ? walk_stack(walker, tid) : leave_walk(walker, tid))
 		return 0; /* counted by user space as a stack not known */
 	return s->id;
 }
@@ -187,7 +190,7 @@ static __always_inline __u64 current_stack_from(struct task_struct *task, struct
 /* Walks the stack of the current @task. Returns its id, 0 when there is none. */
 static __always_inline __u64 current_stack(struct task_struct *task, __u32 walker)
 {
-	return current_stack_from(task, (struct pt_regs *)bpf_task_pt_regs(task), walker);
+	return current_stack_from(task, task_regs(task), walker);
 }
 
 /* Returns the state of @task, made when this is the first event about it: until now it was in
