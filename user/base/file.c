@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 
 #define READ_CHUNK_BYTES 65536
+#define NUMBER_FILE_BYTES 64
 
 int file_read_fd(int fd, struct buf *buf)
 {
@@ -50,6 +52,24 @@ int file_read(const char *path, struct buf *buf)
 	if (fd < 0)
 		return -errno;
 	return file_read_fd(fd, buf);
+}
+
+int file_read_u32(int dir_fd, const char *path, uint32_t *ret)
+{
+	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct buf text;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	buf_init(&text, NUMBER_FILE_BYTES);
+	err = file_read_fd(fd, &text);
+	if (!err && text.len && text.data[text.len - 1] == '\n')
+		text.data[text.len - 1] = '\0';
+	if (!err)
+		err = parse_u32(buf_text(&text), 0, UINT32_MAX, ret);
+	buf_release(&text);
+	return err;
 }
 
 static void outfile_release(struct outfile *out)

@@ -4,6 +4,7 @@
 #define BASE_FILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -14,6 +15,10 @@
  * the open is non-blocking. */
 int file_read(const char *path, struct buf *buf);
 int file_read_fd(int fd, struct buf *buf);
+
+/* Reads the number that is all there is in the file @path, from directory @dir_fd on. Returns 0 or
+ * -errno (-EINVAL: it is no number; @ret is written on success only). */
+int file_read_u32(int dir_fd, const char *path, uint32_t *ret);
 
 /* A file that has no name until it is complete, and so is there whole or not at all, even if loiter
  * is killed meanwhile (on file systems without nameless files: a temporary name). "-" or NULL as

@@ -5,8 +5,10 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "base/cleanup.h"
+#include "capture/links.h"
+#include "capture/tracefs.h"
 #include "wire/event.h"
 
 #define SYSCALL_CNT (sizeof(syscalls) / sizeof(syscalls[0]))
@@ -21,65 +23,59 @@ static const struct {
 } syscalls[] = { { "futex", true },	 { "restart_syscall", true }, { "futex_waitv", true },
 		 { "futex_wait", true }, { "futex_wake", false },     { "futex_requeue", false } };
 
-static int attach_one(struct vec *links, struct bpf_program *program, const char *when,
-		      const char *syscall)
+static int find_id(int tracefs_fd, const char *when, const char *syscall, uint32_t *ret_id)
 {
-	struct bpf_link *link, **slot;
 	char name[NAME_BYTES];
 
 	snprintf(name, sizeof(name), "sys_%s_%s", when, syscall);
-	link = bpf_program__attach_tracepoint(program, "syscalls", name);
-	if (!link)
-		return -errno;
-	slot = vec_push(links);
-	if (!slot) {
-		bpf_link__destroy(link);
-		return -ENOMEM;
-	}
-	*slot = link;
-	return 0;
+	return tracefs_id(tracefs_fd, "syscalls", name, ret_id);
+}
+
+static int attach_one(struct vec *links, int tracefs_fd, struct bpf_program *program,
+		      const char *when, const char *syscall)
+{
+	uint32_t id;
+	int err = find_id(tracefs_fd, when, syscall, &id);
+
+	return err ? err : links_add_tracepoint(links, program, id);
 }
 
 int futex_trace_attach(struct vec *links, struct bpf_program *enter, struct bpf_program *exit)
 {
+	_cleanup_close_ int tracefs_fd = tracefs_open();
+
+	if (tracefs_fd < 0)
+		return tracefs_fd;
 	for (size_t i = 0; i < SYSCALL_CNT; i++) {
-		int err = attach_one(links, exit, "exit", syscalls[i].name);
+		int err = attach_one(links, tracefs_fd, exit, "exit", syscalls[i].name);
 
 		if (!err && syscalls[i].waits)
-			err = attach_one(links, enter, "enter", syscalls[i].name);
+			err = attach_one(links, tracefs_fd, enter, "enter", syscalls[i].name);
 		if (err && (!i || err != -ENOENT))
 			return err;
 	}
 	return 0;
 }
 
-static bool has_tracepoint(const char *syscall)
-{
-	static const char *const roots[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
-	char path[128];
-
-	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
-		snprintf(path, sizeof(path), "%s/events/syscalls/sys_enter_%s/id", roots[i],
-			 syscall);
-		if (!access(path, R_OK))
-			return true;
-	}
-	return false;
-}
-
 bool futex_trace_probe(char *text, size_t len)
 {
+	_cleanup_close_ int tracefs_fd = tracefs_open();
+	bool has_first = false;
 	size_t at = 0;
 
-	for (size_t i = 0; i < SYSCALL_CNT; i++) {
-		if (!has_tracepoint(syscalls[i].name))
+	for (size_t i = 0; tracefs_fd >= 0 && i < SYSCALL_CNT; i++) {
+		uint32_t id;
+
+		if (find_id(tracefs_fd, "enter", syscalls[i].name, &id))
 			continue;
 		at += (size_t)snprintf(text + at, at < len ? len - at : 0, "%s%s", at ? ", " : "",
 				       syscalls[i].name);
 		if (at > len)
 			at = len;
+		if (!i)
+			has_first = true;
 	}
-	return has_tracepoint(syscalls[0].name);
+	return has_first;
 }
 
 int futex_trace_read_sums(int map_fd,

@@ -5,14 +5,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/vec.h"
 #include "capture/libbpf_log.h"
+#include "capture/links.h"
 #include "capture/probe.h"
 #include "loiter.skel.h"
 
@@ -74,8 +73,16 @@ static struct bpf_link *attach_iterator(struct capture *capture, pid_t tgid)
 	return link ? link : bpf_program__attach_iter(capture->skel->progs.on_task, NULL);
 }
 
+/* How the CPU clock's program is loaded. */
+enum clock_load {
+	CLOCK_LEAN,	    /* .targets grows with what is in it */
+	CLOCK_PREALLOCATED, /* before 6.1 the clock's programs may not use such a map: 94dacdbd5d2d
+			     * ("bpf: Tighten the requirements for preallocated hash maps.") */
+	CLOCK_NONE,
+};
+
 static int load_object(struct capture *capture, const struct capture_options *options,
-		       bool with_clock)
+		       enum clock_load clock)
 {
 	int code;
 
@@ -86,14 +93,16 @@ static int load_object(struct capture *capture, const struct capture_options *op
 		return -errno;
 	capture->skel->rodata->cfg_all = !options->tgid_cnt;
 	capture->skel->rodata->cfg_kstacks = options->kstacks;
-	if (!with_clock) {
+	if (clock == CLOCK_PREALLOCATED)
+		bpf_map__set_map_flags(capture->skel->maps.targets, 0);
+	if (clock == CLOCK_NONE) {
 		bpf_program__set_autoload(capture->skel->progs.on_sample, false);
 		bpf_map__set_autocreate(capture->skel->maps.samples, false);
 		bpf_map__set_autocreate(capture->skel->maps.sampled, false);
 	}
 	code = loiter_bpf__load(capture->skel);
 	if (!code)
-		capture->has_clock = with_clock;
+		capture->has_clock = clock != CLOCK_NONE;
 	return code;
 }
 
@@ -113,12 +122,11 @@ static int attach(struct capture *capture, pid_t only)
 
 static int load(struct capture *capture, const struct capture_options *options, struct err *err)
 {
-	int code;
+	int code = -EINVAL;
 
 	/* The clock is the one part that dump can do without. */
-	code = load_object(capture, options, true);
-	if (code)
-		code = load_object(capture, options, false);
+	for (enum clock_load clock = CLOCK_LEAN; code && clock <= CLOCK_NONE; clock++)
+		code = load_object(capture, options, clock);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");
 	code = set_targets(capture, options->tgids, options->tgid_cnt);
@@ -325,35 +333,6 @@ static int on_ring_record(void *arg, void *bytes, size_t len)
 	return 0;
 }
 
-static int attach_clock(struct capture *capture, int cpu)
-{
-	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
-					.size = sizeof(attr),
-					.config = PERF_COUNT_SW_CPU_CLOCK,
-					.sample_freq = SAMPLE_HZ,
-					.freq = 1 };
-	struct bpf_link **slot;
-	struct bpf_link *link;
-	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENODEV ? 0 : -errno; /* ENODEV: the CPU is offline */
-	link = bpf_program__attach_perf_event(capture->skel->progs.on_sample, fd);
-	if (!link) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	slot = vec_push(&capture->sample_links);
-	if (!slot) {
-		bpf_link__destroy(link);
-		return -ENOMEM;
-	}
-	*slot = link;
-	return 0;
-}
-
 static int ignore_record(void *arg, const struct wire_record *record)
 {
 	(void)arg;
@@ -363,9 +342,6 @@ static int ignore_record(void *arg, const struct wire_record *record)
 
 int capture_sample_start(struct capture *capture, struct err *err)
 {
-	int cpu_cnt = libbpf_num_possible_cpus();
-	int code = 0;
-
 	if (!capture->has_clock)
 		return err_set(err, -EOPNOTSUPP, "no CPU clock on this kernel; see 'loiter check'");
 	if (!capture->ring)
@@ -376,13 +352,8 @@ int capture_sample_start(struct capture *capture, struct err *err)
 	/* What an earlier window left is old by now, and its threads are to be caught again. */
 	capture_sample_poll(capture, 0, ignore_record, NULL);
 	capture->skel->bss->sample_window++;
-	for (int cpu = 0; cpu < cpu_cnt && !code; cpu++)
-		code = attach_clock(capture, cpu);
-	if (code) {
-		capture_sample_stop(capture);
-		return err_set_errno(err, code, "cannot start the CPU clock");
-	}
-	return 0;
+	return links_add_clock(&capture->sample_links, capture->skel->progs.on_sample, SAMPLE_HZ,
+			       err);
 }
 
 int capture_sample_poll(struct capture *capture, int timeout_ms, capture_visit *visit, void *arg)
@@ -400,9 +371,7 @@ int capture_sample_poll(struct capture *capture, int timeout_ms, capture_visit *
 
 void capture_sample_stop(struct capture *capture)
 {
-	for (uint32_t i = 0; i < capture->sample_links.len; i++)
-		bpf_link__destroy(*(struct bpf_link **)vec_at(&capture->sample_links, i));
-	vec_clear(&capture->sample_links);
+	links_destroy(&capture->sample_links);
 }
 
 struct capture_losses capture_losses(const struct capture *capture)

@@ -127,8 +127,8 @@ static void probe_futexes(struct probe_result *ret)
 	ret->ok = futex_trace_probe(ret->detail, sizeof(ret->detail));
 	if (!ret->ok)
 		snprintf(ret->detail, sizeof(ret->detail),
-			 "no tracepoint sys_enter_futex; needs tracefs in /sys/kernel/tracing, "
-			 "and CONFIG_FTRACE_SYSCALLS=y");
+			 "no tracepoint sys_enter_futex; needs a kernel built with "
+			 "CONFIG_FTRACE_SYSCALLS=y; run with sudo");
 }
 
 static void probe_kallsyms(struct probe_result *ret)

@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "capture/futex_trace.h"
 #include "capture/libbpf_log.h"
+#include "capture/links.h"
 #include "capture/probe.h"
 #include "record.skel.h"
 
@@ -149,7 +150,7 @@ static int attach(struct recorder *recorder, const struct recorder_options *opti
 		code = futex_trace_attach(&recorder->futex_links,
 					  recorder->skel->progs.on_futex_enter,
 					  recorder->skel->progs.on_futex_exit);
-	return code ? libbpf_log_error(err, code, "attach to the futex calls' tracepoints") : 0;
+	return code ? err_set_errno(err, code, "cannot attach to the futex calls' tracepoints") : 0;
 }
 
 static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
@@ -207,16 +208,9 @@ no_memory:
 	return NULL;
 }
 
-static void destroy_links(struct vec *links)
-{
-	for (uint32_t i = 0; i < links->len; i++)
-		bpf_link__destroy(*(struct bpf_link **)vec_at(links, i));
-	vec_clear(links);
-}
-
 static void *close_futex_links(void *recorder)
 {
-	destroy_links(&((struct recorder *)recorder)->futex_links);
+	links_destroy(&((struct recorder *)recorder)->futex_links);
 	return NULL;
 }
 
@@ -232,11 +226,11 @@ void recorder_free(struct recorder *recorder)
 {
 	if (!recorder)
 		return;
-	destroy_links(&recorder->clock_links);
+	links_destroy(&recorder->clock_links);
 	vec_release(&recorder->clock_links);
 	if (recorder->is_closing)
 		pthread_join(recorder->closer, NULL);
-	destroy_links(&recorder->futex_links);
+	links_destroy(&recorder->futex_links);
 	vec_release(&recorder->futex_links);
 	ring_buffer__free(recorder->ring);
 	if (recorder->rules)
@@ -248,44 +242,15 @@ void recorder_free(struct recorder *recorder)
 	free(recorder);
 }
 
-static int attach_clock(struct recorder *recorder, int cpu)
-{
-	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
-					.size = sizeof(attr),
-					.config = PERF_COUNT_SW_CPU_CLOCK,
-					.sample_freq = recorder->sample_hz,
-					.freq = 1 };
-	struct bpf_link *link, **slot;
-	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	int err;
-
-	if (fd < 0)
-		return errno == ENODEV ? 0 : -errno; /* ENODEV: the CPU is offline */
-	link = bpf_program__attach_perf_event(recorder->skel->progs.on_tick, fd);
-	if (!link) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	slot = vec_push(&recorder->clock_links);
-	if (!slot) {
-		bpf_link__destroy(link);
-		return -ENOMEM;
-	}
-	*slot = link;
-	return 0;
-}
-
 int recorder_start(struct recorder *recorder, uint64_t *ret_start_ns, struct err *err)
 {
-	int cpu_cnt = libbpf_num_possible_cpus();
 	int code = 0;
 
-	libbpf_log_start();
-	for (int cpu = 0; recorder->sample_hz && cpu < cpu_cnt && !code; cpu++)
-		code = attach_clock(recorder, cpu);
+	if (recorder->sample_hz)
+		code = links_add_clock(&recorder->clock_links, recorder->skel->progs.on_tick,
+				       recorder->sample_hz, err);
 	if (code)
-		return libbpf_log_error(err, code, "start the CPU clock");
+		return code;
 	*ret_start_ns = clock_mono_ns();
 	__atomic_store_n(&recorder->skel->bss->record_start_ns, *ret_start_ns, __ATOMIC_RELEASE);
 	return 0;
@@ -298,7 +263,7 @@ uint64_t recorder_stop(struct recorder *recorder)
 	__atomic_store_n(&recorder->skel->bss->record_start_ns, 0, __ATOMIC_RELEASE);
 	start_closing(recorder);
 	record_bpf__detach(recorder->skel);
-	destroy_links(&recorder->clock_links);
+	links_destroy(&recorder->clock_links);
 	return end_ns;
 }
 

@@ -66,9 +66,15 @@ static int dump_program(const struct options *options, struct model *model, stru
 						 .births_only = true,
 						 .kernel = options->report.kernel,
 						 .duration_ns = options->duration_ns };
+	struct recording *recording = NULL;
 
+	if (!code) {
+		recording = recording_new(&record_options, err);
+		code = recording ? targets_drop_power(true, err) : -1;
+	}
 	if (!code)
-		code = births_take(&record_options, model, err);
+		code = births_take(recording, model, err);
+	recording_free(recording);
 	if (!code)
 		program_say(&program, options);
 	program_release(&program);

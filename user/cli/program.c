@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 
 #include "cli/say.h"
-#include "cli/targets.h"
 
 int program_start(struct program *program, const struct options *options, struct err *err)
 {
@@ -16,9 +15,7 @@ int program_start(struct program *program, const struct options *options, struct
 	if (code)
 		return code;
 	code = vec_append(&program->tgids, &program->child.pid, 1);
-	if (code)
-		return err_set_errno(err, code, "cannot watch '%s'", program->child.name);
-	return targets_drop_power(true, err);
+	return code ? err_set_errno(err, code, "cannot watch '%s'", program->child.name) : 0;
 }
 
 void program_release(struct program *program)

@@ -61,7 +61,8 @@ static int record(const struct options *options, struct record_options what, str
 	struct record_verify verify = { 0 };
 	struct sigaction old[ENDING_CNT];
 	struct progress progress = { 0 };
-	int code;
+	struct recording *recording;
+	int code = -1;
 
 	what.duration_ns = options->duration_ns;
 	what.sample_hz = clock ? options->sample_hz : 0;
@@ -73,10 +74,15 @@ static int record(const struct options *options, struct record_options what, str
 	what.ret_verify = &verify;
 	what.stop = &stop;
 	take_signals(old);
-	if (!options->quiet)
+	recording = recording_new(&what, err);
+	if (recording)
+		code = targets_drop_power(true, err);
+	if (!code && !options->quiet)
 		progress_start(&progress, options->duration_ns, &stop);
-	code = record_take(&what, model, err);
+	if (!code)
+		code = record_take(recording, model, err);
 	progress_stop(&progress);
+	recording_free(recording);
 	give_signals_back(old);
 	if (!code && options->verify_every)
 		fprintf(stderr, "verified %" PRIu64 " stacks, %" PRIu64 " wrong\n",
@@ -111,8 +117,6 @@ static int record_targets(const struct options *options, struct model *model, st
 	what.tgids = targets.tgids.data;
 	what.tgid_cnt = targets.tgids.len;
 	what.cgroups = targets.cgroups.len ? &targets.cgroups : NULL;
-	if (!code)
-		code = targets_drop_power(true, err);
 	if (!code)
 		code = record(options, what, model, err);
 	targets_release(&targets);

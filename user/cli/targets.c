@@ -3,21 +3,22 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include "base/caps.h"
+#include "capture/links.h"
 #include "proc/cgroup.h"
 #include "proc/process.h"
 
-/* What loading and attaching programs takes, then what reading another process's memory and files
- * takes, and writing the report where root may. */
-static const unsigned int observing_caps[] = {
-	CAP_BPF,	  CAP_PERFMON, CAP_SYS_RESOURCE,      CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
-	CAP_DAC_OVERRIDE, CAP_SYSLOG,  CAP_CHECKPOINT_RESTORE
-};
-#define OBSERVING_ONLY_CNT 3
-#define CAP_CNT (sizeof(observing_caps) / sizeof(observing_caps[0]))
+/* What reading another process's memory and files takes, and writing the report where root may;
+ * and what goes on looking with programs that are loaded. */
+static const unsigned int reading_caps[] = { CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE,
+					     CAP_SYSLOG, CAP_CHECKPOINT_RESTORE };
+static const unsigned int observing_caps[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE };
+#define READING_CNT (sizeof(reading_caps) / sizeof(reading_caps[0]))
+#define OBSERVING_CNT (sizeof(observing_caps) / sizeof(observing_caps[0]))
 
 static int add_pids(const struct options *options, struct vec *tgids, struct err *err)
 {
@@ -115,8 +116,17 @@ void targets_release(struct targets *targets)
 
 int targets_drop_power(bool observing, struct err *err)
 {
-	size_t first = observing ? 0 : OBSERVING_ONLY_CNT;
-	int code = caps_keep_only(observing_caps + first, CAP_CNT - first);
+	unsigned int keep[READING_CNT + OBSERVING_CNT + 1];
+	size_t cnt = READING_CNT;
+	int code;
 
+	memcpy(keep, reading_caps, sizeof(reading_caps));
+	if (observing) {
+		memcpy(keep + cnt, observing_caps, sizeof(observing_caps));
+		cnt += OBSERVING_CNT;
+		if (links_need_admin())
+			keep[cnt++] = CAP_SYS_ADMIN;
+	}
+	code = caps_keep_only(keep, cnt);
 	return code ? err_set_errno(err, code, "cannot give up capabilities") : 0;
 }

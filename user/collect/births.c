@@ -27,7 +27,6 @@ static int find_forked(const struct book *book, struct vec *tgids)
 static int take_snapshot(struct recording *recording, struct err *err)
 {
 	const struct record_options *options = recording->options;
-	struct capture_options capture_options = { .kstacks = options->kernel };
 	struct vec tgids;
 	int code;
 
@@ -39,19 +38,16 @@ static int take_snapshot(struct recording *recording, struct err *err)
 		vec_release(&tgids);
 		return err_set_errno(err, code, "cannot look at every process");
 	}
-	capture_options.tgids = tgids.data;
-	capture_options.tgid_cnt = tgids.len;
-	capture_free(recording->capture);
 	snapshot_release(&recording->snapshot);
 	recording->snapshot = (struct snapshot){ 0 };
-	recording->capture = capture_new(&capture_options, err);
-	code = recording->capture ? snapshot_take(recording->capture, &recording->snapshot, err)
-				  : -1;
+	code = capture_retarget(recording->capture, tgids.data, tgids.len, err);
+	if (!code)
+		code = snapshot_take(recording->capture, &recording->snapshot, err);
 	vec_release(&tgids);
 	return code;
 }
 
-static int take(struct recording *recording, struct model *model, struct err *err)
+int births_take(struct recording *recording, struct model *model, struct err *err)
 {
 	const struct assemble_spans births = { .add = book_births_to_model,
 					       .space = book_space,
@@ -75,18 +71,6 @@ static int take(struct recording *recording, struct model *model, struct err *er
 		return err_set_errno(err, code, "cannot keep every thread's creator");
 	recording_add_losses(recording);
 	return assemble_model(&recording->snapshot, &births, model, err);
-}
-
-int births_take(const struct record_options *options, struct model *model, struct err *err)
-{
-	struct recording *recording = recording_new(options, err);
-	int code;
-
-	if (!recording)
-		return -1;
-	code = take(recording, model, err);
-	recording_free(recording);
-	return code;
 }
 
 /* -- what other loiters know -- */

@@ -8,10 +8,10 @@
 #include "collect/record.h"
 #include "collect/snapshot.h"
 
-/* Runs the program of @options->child, waits as a recording would, and fills the empty @model with
- * a snapshot of it and of the processes that it forked. Only the creation of threads is traced.
+/* Runs the program of a @recording with .child and .births_only, waits as a recording would, and
+ * fills the empty @model with a snapshot of it and of the processes that it forked.
  * Returns 0, or -errno with @err set. */
-int births_take(const struct record_options *options, struct model *model, struct err *err);
+int births_take(struct recording *recording, struct model *model, struct err *err);
 
 /* What other loiters, which record at the moment, know of the threads of a snapshot. */
 struct births {

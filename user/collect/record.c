@@ -55,24 +55,17 @@ static int record(struct recording *recording, struct err *err)
 	return code ? err_set_errno(err, code, "cannot keep what was recorded") : 0;
 }
 
-int record_take(const struct record_options *options, struct model *model, struct err *err)
+int record_take(struct recording *recording, struct model *model, struct err *err)
 {
-	struct recording *recording = recording_new(options, err);
-	struct assemble_spans spans;
-	int code;
+	struct assemble_spans spans = { .add = book_to_model,
+					.space = book_space,
+					.arg = &recording->book,
+					.ops = &recording->book.ops };
+	int code = record(recording, err);
 
-	if (!recording)
-		return -1;
-	code = record(recording, err);
-	if (!code && !recording->snapshot.entries.len)
-		code = err_set(err, -ESRCH, "the process exited before it was seen");
-	if (!code) {
-		spans = (struct assemble_spans){ .add = book_to_model,
-						 .space = book_space,
-						 .arg = &recording->book,
-						 .ops = &recording->book.ops };
-		code = assemble_model(&recording->snapshot, &spans, model, err);
-	}
-	recording_free(recording);
-	return code;
+	if (code)
+		return code;
+	if (!recording->snapshot.entries.len)
+		return err_set(err, -ESRCH, "the process exited before it was seen");
+	return assemble_model(&recording->snapshot, &spans, model, err);
 }

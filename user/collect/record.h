@@ -40,8 +40,17 @@ struct record_options {
 	const volatile sig_atomic_t *stop; /* set by a signal handler: end now and report */
 };
 
-/* Records and fills the empty @model. Ends early when the last target exits or *@stop is set.
+struct recording;
+
+/* Loads and attaches what @options, borrowed until recording_free, need, which takes more power
+ * than all that follows. Returns NULL with @err set. */
+struct recording *recording_new(const struct record_options *options, struct err *err);
+
+/* Takes NULL too. */
+void recording_free(struct recording *recording);
+
+/* Records and fills the empty @model, once. Ends early when the last target exits or *@stop is set.
  * Returns 0, or -errno with @err set. */
-int record_take(const struct record_options *options, struct model *model, struct err *err);
+int record_take(struct recording *recording, struct model *model, struct err *err);
 
 #endif

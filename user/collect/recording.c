@@ -297,6 +297,8 @@ static void find_softirqs(struct recorder_options *options)
 
 void recording_free(struct recording *recording)
 {
+	if (!recording)
+		return;
 	if (recording->has_spaces)
 		spaces_release(&recording->spaces);
 	arrivals_release(&recording->arrivals);

@@ -37,10 +37,6 @@ struct living_run {
 	struct wire_run run;
 };
 
-/* Loads what @options, borrowed until recording_free, need. Returns NULL with @err set. */
-struct recording *recording_new(const struct record_options *options, struct err *err);
-void recording_free(struct recording *recording);
-
 /* Begin the window: with processes that are there already, whose snapshot is left in .snapshot; or
  * with a program that has not begun, all of whose threads are still to be born. Return 0, or -errno
  * with @err set. */
