@@ -16,6 +16,7 @@
  * stack of this size. */
 #define ARCH_KERNEL_STACK_BYTES 16384
 #define ARCH_PAGE_SHIFT 12
+#define ARCH_EVENT_CS_OFF (17 * 8)
 
 static __always_inline void arch_fill_regs(__u64 *reg, const struct pt_regs *regs)
 {
@@ -50,10 +51,12 @@ static __always_inline bool arch_has_user_regs(const struct pt_regs *regs)
 	return regs->ip != 0;
 }
 
-/* Whether a perf event hit user code. The verifier wants the whole word read at once. */
+/* Whether a perf event hit user code. The verifier wants the whole word read at once, where later
+ * kernels have a field of two bytes: by its place, which user space relies on too
+ * (arch/x86/include/uapi/asm/ptrace.h), and not by its type. */
 static __always_inline bool arch_hit_user_mode(const struct bpf_perf_event_data *ctx)
 {
-	return (*(const volatile __u64 *)&ctx->regs.cs & 3) == 3;
+	return (*(const volatile __u64 *)((const char *)ctx + ARCH_EVENT_CS_OFF) & 3) == 3;
 }
 
 static __always_inline bool arch_is_compat(const struct pt_regs *regs)

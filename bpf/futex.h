@@ -245,8 +245,10 @@ static __always_inline void wait_over(struct task_struct *task, struct futex_act
 	book_futex(tgid, stack_id, act, elapsed_ns(since_ns, bpf_ktime_get_ns()), ret);
 }
 
+/* What the kernel fills in for perf, where struct trace_event_raw_sys_exit is for ftrace: kernels
+ * with PREEMPT_RT have another head before it. */
 SEC("?tracepoint")
-int on_futex_exit(struct trace_event_raw_sys_exit *ctx)
+int on_futex_exit(struct syscall_trace_exit *ctx)
 {
 	struct task_struct *task = current_task();
 	struct pt_regs *regs = task_regs(task);

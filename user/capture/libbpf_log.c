@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "capture/kernel_btf.h"
+
 static char first_warning[256];
 
 static int keep_warning(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -24,6 +26,7 @@ void libbpf_log_start(void)
 
 int libbpf_log_error(struct err *err, int code, const char *what)
 {
-	return err_set(err, code, "cannot %s: %s (%s); see 'loiter check'", what, strerror(-code),
-		       first_warning[0] ? first_warning : "no details from libbpf");
+	return err_set(err, code, "cannot %s: %s (%s)%s; see 'loiter check'", what, strerror(-code),
+		       first_warning[0] ? first_warning : "no details from libbpf",
+		       kernel_btf_doubt());
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/vec.h"
+#include "capture/kernel_btf.h"
 #include "capture/libbpf_log.h"
 #include "capture/links.h"
 #include "capture/probe.h"
@@ -84,11 +85,13 @@ enum clock_load {
 static int load_object(struct capture *capture, const struct capture_options *options,
 		       enum clock_load clock)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	int code;
 
 	libbpf_log_start();
 	loiter_bpf__destroy(capture->skel);
-	capture->skel = loiter_bpf__open();
+	kernel_btf_fill(&opts);
+	capture->skel = loiter_bpf__open_opts(&opts);
 	if (!capture->skel)
 		return -errno;
 	capture->skel->rodata->cfg_all = !options->tgid_cnt;
@@ -122,10 +125,11 @@ static int attach(struct capture *capture, pid_t only)
 
 static int load(struct capture *capture, const struct capture_options *options, struct err *err)
 {
+	enum clock_load clock = kernel_btf_ring_is_safe() ? CLOCK_LEAN : CLOCK_NONE;
 	int code = -EINVAL;
 
 	/* The clock is the one part that dump can do without. */
-	for (enum clock_load clock = CLOCK_LEAN; code && clock <= CLOCK_NONE; clock++)
+	for (; code && clock <= CLOCK_NONE; clock++)
 		code = load_object(capture, options, clock);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");

@@ -11,8 +11,7 @@
 #include "base/caps.h"
 #include "capture/capture.h"
 #include "capture/futex_trace.h"
-
-#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#include "capture/kernel_btf.h"
 
 static const struct {
 	unsigned int cap;
@@ -48,27 +47,21 @@ int probe_require(struct err *err)
 						len ? ", " : "", caps[i].name);
 	if (len)
 		return err_set(err, -EPERM, "not permitted: needs %s; run with sudo", missing);
-	if (access(BTF_PATH, R_OK))
-		return err_set(err, -ENOENT,
-			       "kernel has no BTF: '%s': %s; needs a kernel built with "
-			       "CONFIG_DEBUG_INFO_BTF=y",
-			       BTF_PATH, strerror(errno));
-	return 0;
+	return kernel_btf_require(err);
 }
 
 static void probe_btf(struct probe_result *ret)
 {
+	struct err err = { "" };
 	struct utsname name;
 
 	uname(&name);
-	ret->ok = !access(BTF_PATH, R_OK);
+	ret->ok = !kernel_btf_require(&err);
 	if (ret->ok)
-		snprintf(ret->detail, sizeof(ret->detail), "%s, kernel %.60s", BTF_PATH,
+		snprintf(ret->detail, sizeof(ret->detail), "%.80s, kernel %.60s", kernel_btf_path(),
 			 name.release);
 	else
-		snprintf(ret->detail, sizeof(ret->detail),
-			 "%s: %s; needs a kernel built with CONFIG_DEBUG_INFO_BTF=y", BTF_PATH,
-			 strerror(errno));
+		snprintf(ret->detail, sizeof(ret->detail), "%.250s", err.msg);
 }
 
 /* The programs themselves are the probe: a kernel can have a feature and still refuse them. */
@@ -133,14 +126,14 @@ static void probe_futexes(struct probe_result *ret)
 
 static void probe_kallsyms(struct probe_result *ret)
 {
-	char line[64] = "";
+	char line[256];
 	FILE *file = fopen("/proc/kallsyms", "re");
 
-	if (file) {
-		if (fgets(line, sizeof(line), file))
-			ret->ok = strncmp(line, "0000000000000000 ", 17) != 0;
+	/* The first ones lie at address 0, and a few more low: those of each CPU's own data. */
+	while (file && !ret->ok && fgets(line, sizeof(line), file))
+		ret->ok = strncmp(line, "0000000000000000 ", 17) != 0;
+	if (file)
 		fclose(file);
-	}
 	if (!ret->ok)
 		snprintf(ret->detail, sizeof(ret->detail),
 			 "kernel frames (-k) have no names; needs CAP_SYSLOG, or "

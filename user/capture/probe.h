@@ -16,7 +16,7 @@ struct probe_result {
 	const char *used_by; /* what needs it */
 	bool required;	     /* 'loiter dump' does not work without it */
 	bool ok;
-	char detail[160]; /* why not, and what to do; or what was found */
+	char detail[256]; /* why not, and what to do; or what was found */
 };
 
 /* Tries everything. Returns how many of the @cap results at @ret were filled. */

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "capture/futex_trace.h"
+#include "capture/kernel_btf.h"
 #include "capture/libbpf_log.h"
 #include "capture/links.h"
 #include "capture/probe.h"
@@ -32,10 +33,13 @@
 #define WATCH_YES 1
 #define WATCH_FROM_EXEC 2
 
+#define TRACE_LINKS_MAX 64
+
 struct recorder {
 	struct record_bpf *skel;
 	struct ring_buffer *ring;
 	struct vec clock_links; /* struct bpf_link *, one a CPU */
+	struct vec trace_links; /* struct bpf_link *: of kernel_btf_attach */
 	struct vec futex_links; /* struct bpf_link *, up to two a system call */
 	pthread_t closer;	/* destroys .futex_links, when .is_closing */
 	bool is_closing;
@@ -144,6 +148,8 @@ static int attach(struct recorder *recorder, const struct recorder_options *opti
 {
 	int code = record_bpf__attach(recorder->skel);
 
+	if (!code)
+		code = kernel_btf_attach(recorder->skel->obj, &recorder->trace_links);
 	if (code)
 		return libbpf_log_error(err, code, "attach to the scheduler's events");
 	if (options->futexes)
@@ -155,10 +161,17 @@ static int attach(struct recorder *recorder, const struct recorder_options *opti
 
 static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	int code;
 
+	if (!kernel_btf_ring_is_safe())
+		return err_set(err, -EOPNOTSUPP,
+			       "this kernel's ring buffers are not safe to use with PREEMPT_RT: "
+			       "loiter records on those from Linux 6.12 on, or with 8b62645b09f8 "
+			       "backported");
 	libbpf_log_start();
-	recorder->skel = record_bpf__open();
+	kernel_btf_fill(&opts);
+	recorder->skel = record_bpf__open_opts(&opts);
 	if (!recorder->skel)
 		return libbpf_log_error(err, -errno, "open the BPF programs");
 	choose_programs(recorder->skel, options);
@@ -191,6 +204,7 @@ struct recorder *recorder_new(const struct recorder_options *options, struct err
 	if (!recorder)
 		goto no_memory;
 	vec_init(&recorder->clock_links, sizeof(struct bpf_link *), 65536);
+	vec_init(&recorder->trace_links, sizeof(struct bpf_link *), TRACE_LINKS_MAX);
 	vec_init(&recorder->futex_links, sizeof(struct bpf_link *), FUTEX_TRACE_LINKS_MAX);
 	recorder->sample_hz = options->sample_hz;
 	recorder->has_futexes = options->futexes;
@@ -228,6 +242,8 @@ void recorder_free(struct recorder *recorder)
 		return;
 	links_destroy(&recorder->clock_links);
 	vec_release(&recorder->clock_links);
+	links_destroy(&recorder->trace_links);
+	vec_release(&recorder->trace_links);
 	if (recorder->is_closing)
 		pthread_join(recorder->closer, NULL);
 	links_destroy(&recorder->futex_links);
@@ -263,6 +279,7 @@ uint64_t recorder_stop(struct recorder *recorder)
 	__atomic_store_n(&recorder->skel->bss->record_start_ns, 0, __ATOMIC_RELEASE);
 	start_closing(recorder);
 	record_bpf__detach(recorder->skel);
+	links_destroy(&recorder->trace_links);
 	links_destroy(&recorder->clock_links);
 	return end_ns;
 }

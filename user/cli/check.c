@@ -44,6 +44,6 @@ const struct command command_check = {
 	.summary = "what this kernel and these privileges allow, and what to do about it",
 	.doc = "Tries each feature that loiter uses and says what is missing, what is lost by it, "
 	       "and the remedy. Exit status 1 when 'loiter dump' cannot work.",
-	.groups = 0,
+	.groups = OPTIONS_KERNEL,
 	.run = run_check,
 };

@@ -114,6 +114,6 @@ const struct command command_dump = {
 	       "  loiter replay hang.loiter\n"
 	       "  sudo loiter dump -d 5s -- ./server --port 8080",
 	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_AGE | OPTIONS_SAVE | OPTIONS_PROGRAM |
-		  OPTIONS_DELAY,
+		  OPTIONS_DELAY | OPTIONS_KERNEL,
 	.run = run_dump,
 };

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/sigbus.h"
+#include "capture/kernel_btf.h"
 #include "cli/options.h"
 #include "cli/say.h"
 
@@ -36,14 +37,18 @@ static void raise_file_limit(void)
 static int run_command(const struct command *command, int argc, char **argv)
 {
 	struct options options;
-	int status;
+	struct err err = { "" };
+	int status = STATUS_FAILED;
 
 	options_parse(command, argc, argv, &options);
 	/* Writing to a closed pipe is an error like any other; see output_report. */
 	signal(SIGPIPE, SIG_IGN);
 	sigbus_guard_install();
 	raise_file_limit();
-	status = command->run(&options);
+	if (options.btf_path && kernel_btf_use(options.btf_path, &err))
+		say_error("%s", err.msg);
+	else
+		status = command->run(&options);
 	options_release(&options);
 	return status;
 }

@@ -32,6 +32,7 @@ enum long_option {
 	OPT_FREQ,
 	OPT_VERIFY,
 	OPT_CGROUP,
+	OPT_BTF,
 };
 
 static const struct {
@@ -87,6 +88,9 @@ static const struct {
 	  { "output", 'o', "FILE", 0, "write the report to FILE, whole or not at all", 4 } },
 	{ OPTIONS_SAVE,
 	  { "save", OPT_SAVE, "FILE", 0, "keep what was seen in FILE, for 'loiter replay'", 4 } },
+	{ OPTIONS_KERNEL,
+	  { "btf", OPT_BTF, "FILE", 0,
+	    "take the kernel's types from FILE, where /sys/kernel/btf is hidden", 4 } },
 	{ OPTIONS_REPORT, { "quiet", 'q', NULL, 0, "no notes on standard error, only errors", 4 } },
 };
 #define TABLE_CNT (sizeof(table) / sizeof(table[0]))
@@ -331,6 +335,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SAVE:
 		options->save_path = arg;
+		break;
+	case OPT_BTF:
+		options->btf_path = arg;
 		break;
 	case OPT_NO_IDLE:
 		report->no_idle = true;

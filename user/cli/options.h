@@ -19,6 +19,7 @@ enum option_group {
 	OPTIONS_SPANS = 1 << 5,	  /* how to print a recording */
 	OPTIONS_RECORD = 1 << 6,  /* how to record */
 	OPTIONS_DELAY = 1 << 8,	  /* how long such a program runs before it is looked at */
+	OPTIONS_KERNEL = 1 << 9,  /* what is known of the kernel */
 	OPTIONS_PROGRAM = 1 << 7, /* a program to start, as the arguments behind "--" */
 };
 
@@ -31,6 +32,7 @@ struct options {
 	const char *output_path;      /* NULL: standard output */
 	const char *save_path;	      /* NULL: none */
 	const char *file;	      /* the argument */
+	const char *btf_path;	      /* of the kernel's types; NULL: its own */
 	char **program;		      /* the words behind "--", of argv, up to a NULL; NULL */
 	const char *snapshot_option;  /* one that was given and only snapshots know; NULL */
 	const char *recording_option; /* likewise of recordings */

@@ -156,6 +156,6 @@ const struct command command_record = {
 	       "  sudo loiter record --by wall -- ./server --port 8080\n"
 	       "  sudo loiter record -n nginx -d 0 --save nginx.loiter --by wall",
 	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_SPANS | OPTIONS_RECORD | OPTIONS_SAVE |
-		  OPTIONS_PROGRAM,
+		  OPTIONS_PROGRAM | OPTIONS_KERNEL,
 	.run = run_record,
 };
