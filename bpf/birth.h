@@ -116,51 +116,77 @@ static __always_inline struct inode *shown_inode(struct file *file)
 {
 	struct backing_file___user_path *backing = (void *)file;
 
-	if (bpf_core_field_exists(backing->user_path) && file->f_mode & FMODE_BACKING_FLAG)
+	if (bpf_core_field_exists(backing->user_path) &&
+	    BPF_CORE_READ(file, f_mode) & FMODE_BACKING_FLAG)
 		return BPF_CORE_READ(backing, user_path.dentry, d_inode);
-	return file->f_inode;
+	return BPF_CORE_READ(file, f_inode);
+}
+
+/* Returns the number of the code that @vma maps, 0 when it maps none. */
+static __always_inline __u64 code_id_of(struct vm_area_struct *vma)
+{
+	struct file *file = BPF_CORE_READ(vma, vm_file);
+	struct inode *inode;
+
+	if (!file || !(BPF_CORE_READ(vma, vm_flags) & VM_EXEC_FLAG))
+		return 0;
+	inode = shown_inode(file);
+	return wire_code_id(BPF_CORE_READ(inode, i_ino), BPF_CORE_READ(inode, i_sb, s_dev),
+			    BPF_CORE_READ(vma, vm_start) -
+				    (BPF_CORE_READ(vma, vm_pgoff) << ARCH_PAGE_SHIFT));
+}
+
+/* Returns the address space of the current @task if it matters that a page of it is touched, else
+ * NULL. Writing does not map code. */
+static __always_inline struct wire_space *space_missed(struct task_struct *task,
+						       unsigned long error_code)
+{
+	struct wire_space *space;
+	__u32 tgid;
+
+	if (!arch_fault_maps_code(error_code) || !is_watched(task))
+		return NULL;
+	tgid = TASK_READ(task, tgid);
+	space = bpf_map_lookup_elem(&spaces, &tgid);
+	/* A program that has just begun is asked about for the first time: all of its code is new.
+	 */
+	if (space && !space->number && !space->last_number)
+		return NULL;
+	return space;
+}
+
+/* Whether address space number @space is known to have code @code_id. While user space reads its
+ * map again it has no number, and all that comes counts. */
+static __always_inline bool is_known_code(__u32 space, __u64 code_id)
+{
+	struct wire_code_key key = { .code_id = code_id, .space = space };
+
+	return space && bpf_map_lookup_elem(&known_code, &key);
 }
 
 static long look_at_vma(struct task_struct *task, struct vm_area_struct *vma, __u64 *ret_code_id)
 {
-	struct file *file = vma->vm_file;
-	struct inode *inode;
-
-	if (!file || !(vma->vm_flags & VM_EXEC_FLAG))
-		return 0;
-	inode = shown_inode(file);
-	*ret_code_id = wire_code_id(BPF_CORE_READ(inode, i_ino), BPF_CORE_READ(inode, i_sb, s_dev),
-				    vma->vm_start - (vma->vm_pgoff << ARCH_PAGE_SHIFT));
+	*ret_code_id = code_id_of(vma);
 	return 0;
 }
 
 /* New code at an old address is noticed before it runs: none of its pages is there, and the first
- * one that is touched faults. Writing does not map code. Needs bpf_find_vma, since 5.17:
- * 7c7e3d31e785 ("bpf: Introduce helper bpf_find_vma"). */
+ * one that is touched faults. Needs bpf_find_vma, since 5.17: 7c7e3d31e785 ("bpf: Introduce helper
+ * bpf_find_vma"). */
 static __always_inline int page_missed(unsigned long address, unsigned long error_code)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct wire_code_key key = {};
-	struct wire_space *space;
-	__u32 tgid = task->tgid;
+	struct task_struct *task = current_task();
+	struct wire_space *space = space_missed(task, error_code);
+	__u64 code_id = 0;
 	long err;
 
-	if (!arch_fault_maps_code(error_code) || !is_watched(task))
-		return 0;
-	space = bpf_map_lookup_elem(&spaces, &tgid);
 	if (!space)
-		return 0; /* not yet of interest */
-	/* A program that has just begun is asked about for the first time: all of its code is new.
-	 */
-	if (!space->number && !space->last_number)
-		return 0;
-	key.space = space->number;
-	err = bpf_find_vma(task, address, look_at_vma, &key.code_id, 0);
-	if (err == -ENOENT_NR || (!err && !key.code_id))
+		return 0; /* not of interest */
+	err = bpf_find_vma(task, address, look_at_vma, &code_id, 0);
+	if (err == -ENOENT_NR || (!err && !code_id))
 		return 0; /* no code */
-	/* While user space reads the map again, all that comes counts. */
-	if (err || !key.space || !bpf_map_lookup_elem(&known_code, &key))
-		code_changed(tgid);
+	if (err || !is_known_code(space->number, code_id))
+		code_changed(TASK_READ(task, tgid));
 	return 0;
 }
 
@@ -174,6 +200,76 @@ SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(on_kernel_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
 	return page_missed(address, error_code);
+}
+
+/* Until 6.1 a process keeps its mappings in a red-black tree: 524e00b36e8c ("mm: remove rb tree.").
+ */
+struct mm_struct___rb {
+	struct rb_root mm_rb;
+} __attribute__((preserve_access_index));
+
+struct vm_area_struct___rb {
+	struct rb_node vm_rb;
+} __attribute__((preserve_access_index));
+
+#define TREE_DEPTH_MAX                                                                             \
+	40 /* twice the logarithm of vm.max_map_count, unless that was raised much                 \
+	    */
+
+/* Finds the mapping that @address of @mm lies in as the kernel itself would, but without its lock:
+ * returns NULL also when the tree is changed meanwhile. */
+static __always_inline struct vm_area_struct *vma_in_tree(struct mm_struct *mm,
+							  unsigned long address)
+{
+	struct mm_struct___rb *root = (void *)mm;
+	struct rb_node *node = BPF_CORE_READ(root, mm_rb.rb_node);
+
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < TREE_DEPTH_MAX && node; i++) {
+		struct vm_area_struct *vma =
+			(void *)node - bpf_core_field_offset(struct vm_area_struct___rb, vm_rb);
+
+		if (BPF_CORE_READ(vma, vm_end) <= address)
+			node = BPF_CORE_READ(node, rb_right);
+		else if (BPF_CORE_READ(vma, vm_start) > address)
+			node = BPF_CORE_READ(node, rb_left);
+		else
+			return vma;
+	}
+	return NULL;
+}
+
+/* As page_missed, without the helper. What is not found counts as new. */
+static __always_inline int page_missed_tree(unsigned long address, unsigned long error_code)
+{
+	struct task_struct *task = current_task();
+	struct wire_space *space = space_missed(task, error_code);
+	struct vm_area_struct *vma;
+	__u64 code_id = 0;
+
+	if (!space)
+		return 0; /* not of interest */
+	vma = vma_in_tree(TASK_READ(task, mm), address);
+	if (vma) {
+		code_id = code_id_of(vma);
+		if (!code_id)
+			return 0; /* no code */
+	}
+	if (!is_known_code(space->number, code_id))
+		code_changed(TASK_READ(task, tgid));
+	return 0;
+}
+
+SEC("?tp_btf/page_fault_user")
+int BPF_PROG(on_ufault_tree, unsigned long address, struct pt_regs *regs, unsigned long error_code)
+{
+	return page_missed_tree(address, error_code);
+}
+
+SEC("?tp_btf/page_fault_kernel")
+int BPF_PROG(on_kfault_tree, unsigned long address, struct pt_regs *regs, unsigned long error_code)
+{
+	return page_missed_tree(address, error_code);
 }
 
 #endif

@@ -138,9 +138,14 @@ int kernel_btf_attach(const struct bpf_object *object, struct vec *links)
 	return 0;
 }
 
-/* Whether the member @member of struct @name is of the type that is called @type. */
-static bool has_member(const struct btf *btf, const char *name, const char *member,
-		       const char *type)
+const char *kernel_btf_doubt(void)
+{
+	return from_path ? "; is the file of --btf that of this very kernel?" : "";
+}
+
+/* Returns the name of the type of member @member of struct @name, "" when the type has none; NULL
+ * when there is no such member. */
+static const char *member_type(const struct btf *btf, const char *name, const char *member)
 {
 	int id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
 	const struct btf_type *is = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
@@ -150,28 +155,34 @@ static bool has_member(const struct btf *btf, const char *name, const char *memb
 		const struct btf_type *of = btf__type_by_id(btf, members[i].type);
 
 		if (!strcmp(btf__name_by_offset(btf, members[i].name_off), member))
-			return of && !strcmp(btf__name_by_offset(btf, of->name_off), type);
+			return of ? btf__name_by_offset(btf, of->name_off) : "";
 	}
-	return false;
+	return NULL;
 }
 
-const char *kernel_btf_doubt(void)
+/* As member_type; whether that is there, and is @type unless that is NULL. Reads the types anew,
+ * which takes some milliseconds. */
+static bool member_is(const char *name, const char *member, const char *type)
 {
-	return from_path ? "; is the file of --btf that of this very kernel?" : "";
+	struct btf *btf = from_file ? from_file : btf__parse(OWN_PATH, NULL);
+	const char *is = btf ? member_type(btf, name, member) : NULL;
+	bool fits = is && (!type || !strcmp(is, type));
+
+	if (btf != from_file)
+		btf__free(btf);
+	return fits;
+}
+
+bool kernel_btf_has_member(const char *name, const char *member)
+{
+	return member_is(name, member, NULL);
 }
 
 bool kernel_btf_ring_is_safe(void)
 {
 	struct utsname name;
-	struct btf *btf;
-	bool is_safe;
 
-	/* The types take a while to read: only where it matters. */
-	if (uname(&name) || !strstr(name.version, "PREEMPT_RT"))
-		return true;
-	btf = from_file ? from_file : btf__parse(OWN_PATH, NULL);
-	is_safe = btf && !has_member(btf, "bpf_ringbuf", "spinlock", "spinlock_t");
-	if (btf != from_file)
-		btf__free(btf);
-	return is_safe;
+	/* Types are only read where it matters. */
+	return uname(&name) || !strstr(name.version, "PREEMPT_RT") ||
+	       !member_is("bpf_ringbuf", "spinlock", "spinlock_t");
 }

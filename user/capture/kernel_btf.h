@@ -36,6 +36,9 @@ void kernel_btf_fill(struct bpf_object_open_opts *opts);
  * they are from a file; adds to @links (struct bpf_link *). Returns 0 or -errno. */
 int kernel_btf_attach(const struct bpf_object *object, struct vec *links);
 
+/* Whether the kernel's struct @name has a member @member. */
+bool kernel_btf_has_member(const char *name, const char *member);
+
 /* Whether programs can use ring buffers without harm: with PREEMPT_RT, the lock of one could sleep
  * where no one may until 8b62645b09f8 ("bpf: Use raw_spinlock_t in ringbuf", 6.12). */
 bool kernel_btf_ring_is_safe(void);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 #include "capture/probe.h"
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include "capture/capture.h"
 #include "capture/futex_trace.h"
 #include "capture/kernel_btf.h"
+#include "capture/recorder.h"
 
 static const struct {
 	unsigned int cap;
@@ -89,9 +92,6 @@ static void probe_filter(struct probe_result *ret)
 	struct capture *capture = probe_capture(NULL);
 
 	ret->ok = capture && capture_can_read_thread(capture);
-	if (!ret->ok)
-		snprintf(ret->detail, sizeof(ret->detail),
-			 "since Linux 6.1; without it busy threads are looked at less closely");
 	capture_free(capture);
 }
 
@@ -102,17 +102,61 @@ static void probe_clock(struct probe_result *ret)
 
 	ret->ok = capture && !capture_sample_start(capture, &err);
 	if (!ret->ok)
-		snprintf(ret->detail, sizeof(ret->detail),
-			 "%.80s; running threads are reported without a stack", err.msg);
+		snprintf(ret->detail, sizeof(ret->detail), "%.200s", err.msg);
 	capture_free(capture);
+}
+
+/* What a recording of one process loads, but for the futex calls, which have a probe of their own.
+ */
+static void probe_record(struct probe_result *ret)
+{
+	pid_t self = getpid();
+	struct recorder_options options = { .tgids = &self, .tgid_cnt = 1, .wakers = true };
+	struct err err = { "" };
+	struct recorder *recorder = recorder_new(&options, &err);
+
+	ret->ok = recorder != NULL;
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail), "%.200s", err.msg);
+	recorder_free(recorder);
+}
+
+/* By a type of program that libbpf can probe with. */
+static bool has_helper(enum bpf_func_id helper)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL) == 1;
+}
+
+static void probe_current_task(struct probe_result *ret)
+{
+	ret->ok = has_helper(BPF_FUNC_get_current_task_btf);
+}
+
+static void probe_task_regs(struct probe_result *ret)
+{
+	ret->ok = has_helper(BPF_FUNC_task_pt_regs);
+}
+
+static void probe_find_vma(struct probe_result *ret)
+{
+	ret->ok = has_helper(BPF_FUNC_find_vma);
+}
+
+static void probe_misses(struct probe_result *ret)
+{
+	ret->ok = kernel_btf_has_member("bpf_prog_info", "recursion_misses");
+}
+
+static void probe_rings(struct probe_result *ret)
+{
+	ret->ok = kernel_btf_ring_is_safe();
 }
 
 static void probe_map_files(struct probe_result *ret)
 {
 	ret->ok = caps_have(CAP_SYS_ADMIN) || caps_have(CAP_CHECKPOINT_RESTORE);
 	if (!ret->ok)
-		snprintf(ret->detail, sizeof(ret->detail),
-			 "needs CAP_CHECKPOINT_RESTORE; deleted files are read from memory");
+		snprintf(ret->detail, sizeof(ret->detail), "needs CAP_CHECKPOINT_RESTORE");
 }
 
 static void probe_futexes(struct probe_result *ret)
@@ -136,24 +180,106 @@ static void probe_kallsyms(struct probe_result *ret)
 		fclose(file);
 	if (!ret->ok)
 		snprintf(ret->detail, sizeof(ret->detail),
-			 "kernel frames (-k) have no names; needs CAP_SYSLOG, or "
-			 "kernel.kptr_restrict=0");
+			 "needs CAP_SYSLOG, or kernel.kptr_restrict=0");
 }
 
-static const struct {
-	const char *name;
-	const char *used_by;
-	bool required;
-	void (*probe)(struct probe_result *);
-} features[] = {
-	{ "kernel BTF", "every command", true, probe_btf },
-	{ "BPF task iterator", "dump", true, probe_iterator },
-	{ "iterator of one thread", "threads that run often", false, probe_filter },
-	{ "CPU clock", "stacks of running threads", false, probe_clock },
-	{ "futex tracepoints", "record --by futex", false, probe_futexes },
-	{ "/proc/PID/map_files", "symbols of deleted files", false, probe_map_files },
-	{ "/proc/kallsyms", "names of kernel functions", false, probe_kallsyms },
+static const struct probe_feature features[] = {
+	{ .name = "kernel BTF",
+	  .used_by = "every command",
+	  .since = "5.4",
+	  .commit = "341dfcf8d78e",
+	  .without = "nothing works",
+	  .required = true,
+	  .probe = probe_btf },
+	{ .name = "BPF task iterator",
+	  .used_by = "dump and record",
+	  .since = "5.8",
+	  .commit = "eaaacd23910f",
+	  .without = "nothing works",
+	  .required = true,
+	  .probe = probe_iterator },
+	{ .name = "iterator of one thread",
+	  .used_by = "threads that run often",
+	  .since = "6.1",
+	  .commit = "f0d74c4da1f0",
+	  .without = "busy threads are looked at less closely",
+	  .probe = probe_filter },
+	{ .name = "CPU clock",
+	  .used_by = "stacks of running threads",
+	  .since = "4.9",
+	  .commit = "0515e5999a46",
+	  .without = "running threads are reported without a stack",
+	  .probe = probe_clock },
+	{ .name = PROBE_RECORD,
+	  .used_by = "record",
+	  .since = "5.8",
+	  .commit = "457f44363a88",
+	  .without = "record does not work",
+	  .probe = probe_record },
+	{ .name = "trusted current task",
+	  .used_by = "record",
+	  .since = "5.11",
+	  .commit = "3ca1032ab7ab",
+	  .without = "nothing is lost: it is read as any memory",
+	  .probe = probe_current_task },
+	{ .name = "count of missed events",
+	  .used_by = "record",
+	  .since = "5.12",
+	  .commit = "9ed9e9ba2337",
+	  .without = "events that met their own program at work are lost uncounted",
+	  .probe = probe_misses },
+	{ .name = "registers of a task",
+	  .used_by = "record and dump",
+	  .since = "5.15",
+	  .commit = "dd6e10fbd9fb",
+	  .without = "nothing is lost: they are at the top of a kernel stack of 16 KiB",
+	  .probe = probe_task_regs },
+	{ .name = "mapping of an address",
+	  .used_by = "record, for code that changes",
+	  .since = "5.17",
+	  .commit = "7c7e3d31e785",
+	  .without = "nothing is lost: it is looked for in the tree that older kernels have",
+	  .probe = probe_find_vma },
+	{ .name = "ring buffers for PREEMPT_RT",
+	  .used_by = "record, and the CPU clock",
+	  .since = "6.12",
+	  .commit = "8b62645b09f8",
+	  .without = "with PREEMPT_RT, record does not work and running threads have no stack",
+	  .probe = probe_rings },
+	{ .name = "futex tracepoints",
+	  .used_by = "record --by futex",
+	  .since = "4.7",
+	  .commit = "98b5c2c65c29",
+	  .without = "record --by futex does not work",
+	  .probe = probe_futexes },
+	{ .name = "/proc/PID/map_files",
+	  .used_by = "symbols of deleted files",
+	  .since = "5.9",
+	  .commit = "12886f8ab10c",
+	  .without = "such files are read from memory",
+	  .probe = probe_map_files },
+	{ .name = "/proc/kallsyms",
+	  .used_by = "names of kernel functions",
+	  .since = "2.6",
+	  .without = "kernel frames (-k) have no names",
+	  .probe = probe_kallsyms },
 };
+#define FEATURE_CNT (sizeof(features) / sizeof(features[0]))
+
+const struct probe_feature *probe_features(size_t *ret_cnt)
+{
+	*ret_cnt = FEATURE_CNT;
+	return features;
+}
+
+/* Adds to what a probe found out what it means, as far as there is room. */
+static void say_what_is_lost(const struct probe_feature *feature, struct probe_result *result)
+{
+	size_t len = strlen(result->detail);
+
+	snprintf(result->detail + len, sizeof(result->detail) - len, "%s%s (Linux %s)",
+		 len ? "; " : "", feature->without, feature->since);
+}
 
 size_t probe_all(struct probe_result *ret, size_t cap)
 {
@@ -167,11 +293,13 @@ size_t probe_all(struct probe_result *ret, size_t cap)
 		if (!ret[cnt].ok)
 			snprintf(ret[cnt].detail, sizeof(ret[cnt].detail), "run with sudo");
 	}
-	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]) && cnt < cap; i++, cnt++) {
+	for (size_t i = 0; i < FEATURE_CNT && cnt < cap; i++, cnt++) {
 		ret[cnt] = (struct probe_result){ .name = features[i].name,
 						  .used_by = features[i].used_by,
 						  .required = features[i].required };
 		features[i].probe(&ret[cnt]);
+		if (!ret[cnt].ok)
+			say_what_is_lost(&features[i], &ret[cnt]);
 	}
 	return cnt;
 }

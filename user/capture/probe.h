@@ -11,13 +11,29 @@
 
 #include "base/err.h"
 
+#define PROBE_RECORD "scheduler's events" /* the feature without which nothing is recorded */
+
 struct probe_result {
 	const char *name;    /* what was tried */
 	const char *used_by; /* what needs it */
 	bool required;	     /* 'loiter dump' does not work without it */
 	bool ok;
-	char detail[256]; /* why not, and what to do; or what was found */
+	char detail[320]; /* why not, what is lost, and what to do; or what was found */
 };
+
+/* Something that the kernel has or lacks. docs/KERNELS.md has the same as a table. */
+struct probe_feature {
+	const char *name;
+	const char *used_by;
+	const char *since;  /* the first kernel of the mainline that has it */
+	const char *commit; /* the first digits of the commit that brought it; NULL: always there */
+	const char *without; /* what is lost where it is missing */
+	bool required;
+	void (*probe)(struct probe_result *result); /* sets .ok, and .detail if it knows more */
+};
+
+/* Returns every one of them, @ret_cnt in all. */
+const struct probe_feature *probe_features(size_t *ret_cnt);
 
 /* Tries everything. Returns how many of the @cap results at @ret were filled. */
 size_t probe_all(struct probe_result *ret, size_t cap);

@@ -110,14 +110,16 @@ static void leave_out_switches(struct record_bpf *skel)
 	skel->rodata->cfg_runs = false;
 }
 
-/* Without bpf_find_vma (since 5.17) new code is known by its amount alone. Asked for by a type of
- * program that libbpf can probe with. */
-static void leave_out_faults(struct record_bpf *skel)
+/* New code is noticed by way of a helper, or of a tree that kernels without it have. The helper is
+ * asked for by a type of program that libbpf can probe with. */
+static void choose_faults(struct record_bpf *skel)
 {
-	bool can = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_find_vma, NULL) == 1;
+	bool helper = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_find_vma, NULL) == 1;
 
-	bpf_program__set_autoload(skel->progs.on_user_fault, can);
-	bpf_program__set_autoload(skel->progs.on_kernel_fault, can);
+	bpf_program__set_autoload(skel->progs.on_user_fault, helper);
+	bpf_program__set_autoload(skel->progs.on_kernel_fault, helper);
+	bpf_program__set_autoload(skel->progs.on_ufault_tree, !helper);
+	bpf_program__set_autoload(skel->progs.on_kfault_tree, !helper);
 }
 
 static void choose_programs(struct record_bpf *skel, const struct recorder_options *options)
@@ -140,7 +142,7 @@ static void choose_programs(struct record_bpf *skel, const struct recorder_optio
 	bpf_map__set_autocreate(skel->maps.futex_since, options->futexes);
 	if (options->births_only)
 		leave_out_switches(skel);
-	leave_out_faults(skel);
+	choose_faults(skel);
 }
 
 static int attach(struct recorder *recorder, const struct recorder_options *options,

@@ -15,12 +15,13 @@ static int run_check(const struct options *options)
 	struct probe_result results[PROBE_MAX];
 	size_t cnt = probe_all(results, PROBE_MAX);
 	int status = STATUS_DONE;
+	bool records = false;
 
 	(void)options;
 	for (size_t i = 0; i < cnt; i++) {
 		const struct probe_result *result = &results[i];
 
-		printf("%-8s %-22s for %s%s%s\n",
+		printf("%-8s %-27s for %s%s%s\n",
 		       result->ok	  ? "ok"
 		       : result->required ? "MISSING"
 					  : "missing",
@@ -28,9 +29,12 @@ static int run_check(const struct options *options)
 		       result->detail);
 		if (result->required && !result->ok)
 			status = STATUS_FAILED;
+		if (!strcmp(result->name, PROBE_RECORD))
+			records = result->ok;
 	}
-	printf("\n%s\n",
-	       status ? "loiter dump cannot work here: see MISSING" : "loiter dump works here");
+	printf("\n%s\n", status	   ? "loiter cannot work here: see MISSING"
+			 : records ? "loiter dump and loiter record work here"
+				   : "loiter dump works here, loiter record does not: see above");
 	if (fflush(stdout) || ferror(stdout)) {
 		say_error("cannot write 'standard output': %s", strerror(errno));
 		status = STATUS_FAILED;
