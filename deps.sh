@@ -57,6 +57,11 @@ test | cmd:chromium cmd:chromium-browser cmd:google-chrome fn:has_no_browsers | 
 test | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a file:/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a | libclang-rt-dev | compiler-rt
 test | file:/usr/lib/gcc/*/*/libasan.so | gcc | libasan
 test | file:/usr/lib/gcc/*/*/libubsan.so | gcc | libubsan
+test | cmd:qemu-system-x86_64 | qemu-system-x86 | qemu-system-x86-core
+test | cmd:apt-get | apt | apt
+test | cmd:dpkg-deb | dpkg | dpkg
+test | file:/usr/share/keyrings/debian-archive-keyring.gpg | debian-archive-keyring | debian-keyring
+test | cmd:zstd | zstd | zstd
 bench | cmd:offcputime cmd:bpf-offcputime | libbpf-tools | libbpf-tools
 bench | cmd:chrt | util-linux | util-linux
 lint | cmd:python3 | python3 | python3

@@ -109,13 +109,9 @@ def run_fuzz(program, seconds):
     return Tally(passed=1)
 
 
-def run_e2e(script):
-    """The ring of real targets: a runner of its own, which ends in a closing line as well."""
-    if not os.path.exists(script):
-        return failed("e2e", f"there is no {script}")
-    if os.geteuid():
-        return failed("e2e", "it needs root: sudo make test")
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True,
+def run_runner(name, argv):
+    """A ring with a runner of its own, which ends in a closing line as well."""
+    with subprocess.Popen([sys.executable, *argv], stdout=subprocess.PIPE, text=True,
                           errors="replace") as runner:
         lines = []
         for line in runner.stdout:
@@ -124,13 +120,23 @@ def run_e2e(script):
             sys.stdout.flush()
     closing = CLOSING.findall("".join(lines))
     if not closing:
-        return failed("e2e", f"it has no closing line, exit status {runner.returncode}")
+        return failed(name, f"it has no closing line, exit status {runner.returncode}")
     tally = Tally(*(int(number or 0) for number in closing[-1]))
     if runner.returncode and not tally.failed:
-        tally += failed("e2e", f"exit status {runner.returncode}")
+        tally += failed(name, f"exit status {runner.returncode}")
     if not tally.passed and not tally.failed:
-        tally += failed("e2e", "it ran no test")
+        tally += failed(name, "it ran no test")
     return tally
+
+
+def run_e2e(script):
+    """The ring of real targets."""
+    return run_runner("e2e", [script])
+
+
+def run_vm(script):
+    """The ring of other kernels, in its short form."""
+    return run_runner("vm", [script, "--short"])
 
 
 def run_ring(title, jobs, function, programs):
@@ -152,6 +158,7 @@ def main():
     parser.add_argument("--bpf", nargs="*", metavar="PROGRAM")
     parser.add_argument("--fuzz", nargs="*", metavar="PROGRAM")
     parser.add_argument("--e2e", metavar="SCRIPT")
+    parser.add_argument("--vm", metavar="SCRIPT")
     args = parser.parse_args()
 
     total = Tally()
@@ -165,7 +172,9 @@ def main():
         total += run_ring("fuzz", FUZZ_JOBS, lambda program: run_fuzz(program, args.seconds),
                           args.fuzz)
     if args.e2e is not None:
-        total += run_ring("e2e", 1, run_e2e, [args.e2e])
+        total += run_ring("e2e", 1, run_as_root(run_e2e), [args.e2e])
+    if args.vm is not None:
+        total += run_ring("vm", 1, run_vm, [args.vm])
     print(total)
     return 1 if total.failed or not total.passed else 0
 

@@ -5,24 +5,26 @@
 # test-bpf     cmocka programs on the BPF programs and this kernel (root)
 # test-fuzz    libFuzzer programs, FUZZ_SECONDS each, two at a time
 # test-e2e     loiter on real programs (root)
+# test-vm      both of these on other kernels, see tests/vm/vm.mk
 #
 # tests/unit/test_NAME.c is a program of its own, linked with the library and with every other
 # tests/unit/*.c; so is tests/fuzz/fuzz_NAME.c, with seeds in tests/fuzz/corpus/NAME.
 
 FUZZ_SECONDS ?= 30
-UNIT_SAN := address,undefined
-UNIT_DIR := build/san-$(subst $(comma),-,$(UNIT_SAN))/tests/unit
+UNIT_SAN ?= address,undefined
+UNIT_DIR := $(if $(UNIT_SAN),build/san-$(subst $(comma),-,$(UNIT_SAN)),build)/tests/unit
 FUZZ_DIR := build/fuzz
 PYTHON ?= python3
 
 UNIT_NAMES := $(notdir $(basename $(sort $(wildcard tests/unit/test_*.c))))
 BPF_TEST_NAMES := $(notdir $(basename $(sort $(wildcard tests/bpf/test_*.c))))
-BPF_TEST_DIR := build/san-$(subst $(comma),-,$(UNIT_SAN))/tests/bpf
+BPF_TEST_DIR := $(UNIT_DIR:%/unit=%/bpf)
 UNIT_HELP_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,\
 	$(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))))
 FUZZ_NAMES := $(notdir $(basename $(sort $(wildcard tests/fuzz/fuzz_*.c))))
 
 -include tests/e2e/e2e.mk
+-include tests/vm/vm.mk
 -include tests/bench/bench.mk
 
 .PHONY: test test-rings test-unit test-bpf test-fuzz test-e2e unit-programs fuzz-programs sanitized
@@ -40,10 +42,11 @@ RUN_UNIT = --unit $(UNIT_NAMES:%=$(UNIT_DIR)/%)
 RUN_BPF = --bpf $(BPF_TEST_NAMES:%=$(BPF_TEST_DIR)/%)
 RUN_FUZZ = --fuzz $(FUZZ_NAMES:%=$(FUZZ_DIR)/%)
 RUN_E2E = --e2e tests/e2e/run.py
+RUN_VM = --vm tests/vm/matrix.py
 
-test-rings: all workloads sanitized
+test-rings: all workloads sanitized vm-programs
 	+$(Q)broken=; $(BUILD_UNIT); $(BUILD_FUZZ); $(RUN_TESTS) $(RUN_UNIT) $(RUN_BPF) \
-		$(RUN_FUZZ) $(RUN_E2E)
+		$(RUN_FUZZ) $(RUN_E2E) $(RUN_VM)
 
 test-unit:
 	+$(Q)broken=; $(BUILD_UNIT); $(RUN_TESTS) $(RUN_UNIT)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+"""What the VMs have of this machine: programs and files under the paths that they have here."""
+import glob
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+REPO = Path(__file__).resolve().parents[2]
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# What the tests are written in and call; without one of them there is no VM.
+PROGRAMS = """
+[ awk basename bash cat chmod chown chroot cp cut date dd dirname env expr false find free grep head
+hostname id kill ln ls mkdir mknod mktemp mount mv nice nproc od ps readlink realpath rm rmdir sed seq
+setpriv sh sleep sort stat stty sync tail taskset tee test timeout touch tr true umount uname uniq
+unshare wc xargs
+bpftool curl eu-stack ldd python3
+""".split()
+
+# What single tests look at: where it is not installed, they are skipped in the VM as they are here.
+SERVERS = """
+redis-server redis-benchmark memcached nginx psql luajit perl strace ip
+""".split()
+
+# Patterns; what matches nothing is left out.
+FILES = """
+/etc/passwd /etc/group /etc/hosts /etc/nsswitch.conf /etc/services /etc/protocols /etc/ld.so.cache
+/usr/lib/*/libnss_files.so.2 /usr/lib64/libnss_files.so.2 /usr/lib/*/gconv/gconv-modules.cache
+/usr/lib/locale/C.utf8/LC_CTYPE /usr/share/perl5/Devel/NYTProf/flamegraph.pl
+/usr/lib/postgresql/*/bin/* /usr/lib/postgresql/*/lib/dict_snowball.so
+/usr/lib/postgresql/*/lib/plpgsql.so
+""".split()
+
+# Patterns of directories, with all that is in them.
+TREES = """
+/usr/share/postgresql/*
+""".split()
+
+# Of Python's library, what no test needs.
+PYTHON_LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "ensurepip", "tkinter", "turtledemo",
+                   "site-packages", "dist-packages", "pydoc_data", "distutils"}
+
+# Of this tree, for every run.
+REPO_FILES = """
+build/loiter build/demo-server build/workloads/* build/vm/* build/tests/bpf/test_*[a-z]
+build/*.bpf.o deps.sh demo/*.sh tests/run.py
+""".split()
+REPO_TREES = ["tests/e2e", "tests/vm", "tests/bench", "tests/workloads", "demo", "docs"]
+
+
+def find_program(name: str) -> str:
+    """Returns the path of a program, or "" when it is not installed."""
+    if "/" in name:
+        return os.path.abspath(name) if os.access(name, os.X_OK) else ""
+    return shutil.which(name, path=PATH) or ""
+
+
+def _walk(top: str, left_out: set[str]) -> Iterator[str]:
+    for folder, dirs, files in os.walk(top):
+        dirs[:] = [name for name in dirs if name not in left_out]
+        for name in files:
+            yield os.path.join(folder, name)
+
+
+def _python_library() -> Iterator[str]:
+    """Yields the standard library of the python3 that the VMs have, compiled files too."""
+    ask = "import sysconfig; print(sysconfig.get_path('stdlib'))"
+    done = subprocess.run([find_program("python3"), "-c", ask], stdout=subprocess.PIPE, text=True,
+                          check=True)
+    top = done.stdout.strip()
+    for path in _walk(top, PYTHON_LEFT_OUT):
+        if not os.path.relpath(path, top).startswith("config-"):
+            yield path
+
+
+def tree(top: str) -> list[str]:
+    """Returns all files below @top."""
+    return list(_walk(top, set()))
+
+
+def _existing(patterns: list[str]) -> Iterator[str]:
+    for pattern in patterns:
+        yield from (path for path in sorted(glob.glob(pattern)) if os.path.exists(path))
+
+
+def missing_programs() -> list[str]:
+    return [name for name in PROGRAMS if not find_program(name)]
+
+
+def base_files() -> list[str]:
+    """Returns all that is not of this tree, without the shared libraries that it needs."""
+    names = [find_program(name) for name in PROGRAMS + SERVERS]
+    ret = [path for path in names if path]
+    ret += _python_library()
+    ret += (path for path in _existing(FILES) if os.path.isfile(path))
+    for tree in _existing(TREES):
+        ret += _walk(tree, set())
+    return ret
+
+
+def repo_files() -> list[str]:
+    """Returns what there is of this tree, without libraries."""
+    ret = [path for path in _existing([str(REPO / pattern) for pattern in REPO_FILES])
+           if os.path.isfile(path)]
+    for tree in REPO_TREES:
+        ret += _walk(str(REPO / tree), {"__pycache__"})
+    return ret
+
+
+def is_elf(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:
+        return False
+
+
+def libraries(paths: list[str]) -> set[str]:
+    """Returns the shared libraries that programs and libraries of @paths need, the loader too."""
+    found: set[str] = set()
+    elves = [path for path in paths if is_elf(path) and not path.endswith((".o", ".a"))]
+    for start in range(0, len(elves), 100):
+        done = subprocess.run(["ldd", *elves[start:start + 100]], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, check=False)
+        found.update(word for word in done.stdout.split()
+                     if word.startswith("/") and not word.endswith(":"))
+    return found

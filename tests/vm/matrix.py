@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+"""Runs the tests on every kernel, each in a VM of its own, and prints one table of how they went.
+
+The last line is "N passed, N failed, N skipped", counted in checks. It fails when one check did, on
+one kernel; what is skipped is named with its reason. What each VM said is kept in build/vm."""
+import argparse
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import budgets
+import kernels
+import plan
+import vm
+from errors import SetupError
+from outcome import Reader, Result
+
+LOG_DIR = plan.REPO / "build" / "vm"
+GUEST = plan.REPO / "tests" / "vm" / "guest.py"
+SHORT = ("5.10", "newest")
+JOBS_MAX = 2
+MEM_MB = 1536
+LIMIT_S = 1500
+KERNEL_LOG = "kernel log"  # a row of the table that is no test
+FAULTS_MAX = 25
+
+print_lock = threading.Lock()
+
+
+@dataclass
+class Column:
+    """What came of one kernel."""
+    kernel: str
+    version: str = ""
+    results: dict[str, Result] = field(default_factory=dict)
+    insns: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        number = self.version.split("-")[0].split("+")[0]
+        return self.kernel if number.startswith(self.kernel) else f"{self.kernel} ({number})"
+
+
+def say(text: str) -> None:
+    with print_lock:
+        print(text, flush=True)
+
+
+def read_lines(fd: int, column: Column, reader: Reader, log: Path) -> None:
+    """Reads what a VM says to its end, and passes on how each test went."""
+    with open(fd, encoding="utf-8", errors="replace") as lines, \
+            open(log, "w", encoding="utf-8") as kept:
+        for line in lines:
+            kept.write(line)
+            kept.flush()
+            name = reader.current
+            if reader.read(line.rstrip()):
+                result = reader.results[name]
+                say(f"  {column.kernel}: {name}: {result} ({result.seconds} s)")
+
+
+def boot(column: Column, cells: list[plan.Cell], log: Path) -> None:
+    """Runs @cells in one VM and fills @column."""
+    reader = Reader()
+    read_end, write_end = os.pipe()
+    thread = threading.Thread(target=read_lines, args=(read_end, column, reader, log))
+    thread.start()
+    command = [plan.PYTHON, str(GUEST), *(cell.name for cell in cells)]
+    try:
+        ended = vm.boot(column.kernel, vm.Machine(mem_mb=MEM_MB, limit_s=LIMIT_S), command,
+                        write_end)
+    finally:
+        os.close(write_end)
+        thread.join()
+    log.with_suffix(".klog").write_text("\n".join(ended.kernel_log) + "\n", encoding="utf-8")
+    column.results, column.insns = reader.results, reader.insns
+    why = {vm.TIMED_OUT: "the VM took too long", vm.KERNEL_DIED: "the kernel died"}.get(
+        ended.status, "the VM ended early")
+    for cell in cells:
+        if cell.name not in column.results:
+            where = "" if cell.name == reader.current else f" in {reader.current or 'no test'}"
+            column.results[cell.name] = Result(failed=1, faults=[why + where])
+    column.results[KERNEL_LOG] = reader.read_kernel_log(ended.said_meanwhile())
+
+
+def run_column(kernel: str, cells: list[plan.Cell]) -> Column:
+    column = Column(kernel)
+    try:
+        column.version = kernels.get(kernel).version
+        say(f"  {kernel}: {column.version}")
+        boot(column, cells, LOG_DIR / f"{kernel}.log")
+    except SetupError as error:
+        column.results[KERNEL_LOG] = Result(failed=1, faults=[f"no VM: {error}"])
+    return column
+
+
+def print_table(columns: list[Column], cells: list[plan.Cell]) -> None:
+    rows = [["", *(column.title for column in columns)]]
+    for name in [*(cell.name for cell in cells), KERNEL_LOG]:
+        rows.append([name, *(str(column.results.get(name, "-")) for column in columns)])
+    widths = [max(map(len, texts)) for texts in zip(*rows)]
+    print()
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
+
+
+def print_skips(columns: list[Column]) -> None:
+    """Each reason once, with the kernels that it holds for."""
+    where: dict[str, list[str]] = {}
+    for column in columns:
+        for name, result in column.results.items():
+            for reason in result.reasons:
+                where.setdefault(f"{name}: {reason}", []).append(column.kernel)
+    if where:
+        print("\nskipped:")
+    for reason, names in where.items():
+        on = "everywhere" if len(names) == len(columns) else ", ".join(names)
+        print(f"  {on}: {reason}")
+
+
+def print_faults(columns: list[Column]) -> None:
+    for column in columns:
+        for name, result in column.results.items():
+            if result.failed:
+                print(f"\n{column.title}, {name}: FAILED, see build/vm/{column.kernel}.log")
+                print(*(f"    {line}" for line in result.faults[:FAULTS_MAX]), sep="\n")
+
+
+def print_budgets(columns: list[Column], write: bool) -> None:
+    counts = {column.kernel: column.insns for column in columns if column.insns}
+    lines = budgets.changes(counts)
+    if lines:
+        print("\nverifier instructions, other than in tests/vm/budgets.tsv:")
+        print(*(f"  {line}" for line in lines), sep="\n")
+    if write:
+        budgets.write(counts)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true", help="the oldest and the newest kernel, "
+                        "and some of the tests")
+    parser.add_argument("--test", action="append", metavar="NAME", default=[],
+                        help="only this one; repeatable")
+    parser.add_argument("--write-budgets", action="store_true", help="into budgets.tsv")
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, JOBS_MAX),
+                        help="VMs at a time (default: %(default)s)")
+    parser.add_argument("kernels", nargs="*", metavar="KERNEL")
+    return parser.parse_args()
+
+
+def choose(args: argparse.Namespace) -> tuple[list[str], list[plan.Cell]]:
+    names = args.kernels or list(SHORT if args.short else kernels.SERIES)
+    cells = [cell for cell in plan.CELLS if cell.short or not args.short]
+    if args.test:
+        cells = [cell for cell in plan.CELLS if cell.name in args.test]
+    return names, cells
+
+
+def main() -> int:
+    args = parse_args()
+    names, cells = choose(args)
+    LOG_DIR.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(args.jobs) as pool:
+        columns = list(pool.map(lambda name: run_column(name, cells), names))
+    print_table(columns, cells)
+    print_skips(columns)
+    for name, why in plan.LEFT_OUT.items():
+        print(f"  not in VMs: {name}: {why}")
+    print_budgets(columns, args.write_budgets)
+    print_faults(columns)
+    total = Result()
+    for result in (result for column in columns for result in column.results.values()):
+        total.passed += result.passed
+        total.failed += result.failed
+        total.skipped += result.skipped
+    for name in plan.unplanned():
+        total.failed += 1
+        print(f"\nFAILED {name}: it is neither in tests/vm/plan.py nor left out there, "
+              "or there is no such test")
+    print(f"\n{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+"""One virtual machine: a kernel, a file system, a command, its output and its exit status."""
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional, Sequence
+
+import initramfs
+import kernels
+from errors import SetupError
+
+TIMED_OUT = 124
+KERNEL_DIED = 125
+QEMU = "qemu-system-x86_64"
+# With thread=multi TCG loses code that one CPU changes for another: the kernel dies at random.
+ACCEL = "tcg,thread=single"
+# Nothing here is in real time, so stalls mean nothing; all else that is wrong with a kernel ends it.
+CMDLINE = "console=ttyS2 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
+MARK = "vm: the command begins"  # as init.c writes it to the kernel's log
+BTF_PLACE = "/vm/btf"  # of the running kernel, out of its image
+
+
+@dataclass
+class Machine:
+    """What a VM is made of."""
+    cpu_cnt: int = 2
+    mem_mb: int = 1536
+    limit_s: int = 600
+    append: str = ""  # to the kernel's command line
+    paths: Sequence[str] = field(default_factory=list)  # of this machine, to be there too
+
+
+@dataclass
+class Ended:
+    """How a VM ended."""
+    status: int  # the command's, or one of those above
+    kernel_log: list[str]
+
+    def said_meanwhile(self) -> list[str]:
+        """Returns what the kernel said since the command began; all when it never did."""
+        for i, line in enumerate(self.kernel_log):
+            if MARK in line:
+                return self.kernel_log[i + 1:]
+        return self.kernel_log
+
+
+def _qemu_argv(machine: Machine, vmlinuz: Path, initrd: Path, folder: Path) -> list[str]:
+    return [os.environ.get("LOITER_VM_QEMU") or QEMU,
+            "-accel", os.environ.get("LOITER_VM_ACCEL") or ACCEL, "-cpu", "max",
+            "-smp", str(machine.cpu_cnt), "-m", str(machine.mem_mb),
+            "-nodefaults", "-display", "none", "-no-reboot",
+            "-kernel", str(vmlinuz), "-initrd", str(initrd),
+            "-append", f"{CMDLINE} {machine.append}".strip(),
+            "-serial", "stdio", "-serial", f"file:{folder / 'status'}",
+            "-serial", f"file:{folder / 'log'}"]
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="replace").replace("\r", "").splitlines()
+    except OSError:
+        return []
+
+
+def _run(argv: list[str], limit_s: int, out: Optional[int]) -> bool:
+    """Runs qemu with its first line on @out, at most for @limit_s. Returns whether it ended."""
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out) as proc:
+        try:
+            proc.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            proc.kill()
+    return True
+
+
+def _prepare(folder: Path, cache: Path, kernel: kernels.Kernel, machine: Machine,
+             command: Sequence[str]) -> Path:
+    """Returns the file system that the VM is to have."""
+    with kernels.locked(cache):
+        big = initramfs.base(cache)
+        initrd = folder / "initrd"
+        with open(initrd, "wb") as out:
+            initramfs.write(out, big, command, machine.paths,
+                            {BTF_PLACE: kernel.btf.read_bytes()})
+    return initrd
+
+
+def boot(name: str, machine: Machine, command: Sequence[str], out: Optional[int] = None) -> Ended:
+    """Runs @command as root in a VM with the kernel @name. What it prints goes to the file
+    descriptor @out, or to this process's output. Raises SetupError when there can be no VM."""
+    if not shutil.which(os.environ.get("LOITER_VM_QEMU") or QEMU):
+        raise SetupError(f"no {QEMU}; sudo ./deps.sh install test")
+    kernel = kernels.get(name)
+    cache = kernels.cache_dir()
+    with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as scratch:
+        folder = Path(scratch)
+        initrd = _prepare(folder, cache, kernel, machine, command)
+        in_time = _run(_qemu_argv(machine, kernel.vmlinuz, initrd, folder), machine.limit_s, out)
+        status = "".join(_read_lines(folder / "status")).strip()
+        log = _read_lines(folder / "log")
+    if status.isdecimal():
+        return Ended(int(status), log)
+    return Ended(KERNEL_DIED if in_time else TIMED_OUT, log)
