@@ -76,6 +76,7 @@ static void mount_all(void)
 		mkdir(mounts[i].dir, 0755);
 		mount(mounts[i].type, mounts[i].dir, mounts[i].type, 0, mounts[i].data);
 	}
+	chmod("/", 0755);
 	chmod("/tmp", 01777);
 	chmod("/dev/shm", 01777);
 	if (access("/dev/fd", F_OK) && symlink("/proc/self/fd", "/dev/fd"))
