@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * How to step from one frame to its caller, for one pc, in 8 bytes: made from the CFI once, used
- * for every walk through that pc. "fp" is the register that frame pointers live in (rbp), "sp" the
+ * for every walk through that pc. "fp" is the register that frame pointers live in, "sp" the
  * stack pointer; the CFA is the caller's sp.
  */
 #ifndef BPF_RULE_H

@@ -9,7 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-#include "bpf/arch_x86_64.h"
+#include "bpf/arch.h"
 #include "bpf/wire.h"
 
 #define TARGET_MAX 65536

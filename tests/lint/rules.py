@@ -48,6 +48,10 @@ PAGE_BANNED = re.compile(r"\b(innerHTML|outerHTML|insertAdjacentHTML|srcdoc|docu
                          r"Function\(|setAttribute\(\"(?:style|on)|fetch\(|XMLHttpRequest|"
                          r"WebSocket|import\b|https?:)|@import|url\(")
 BPF_NAME_MAX = 15
+# What only arch_<ISA> and syscalls_<ISA> know: registers, and numbers of system calls.
+ARCH_FILE = re.compile(r"/(arch|syscalls)_\w+\.[ch]$")
+ARCH_FACTS = re.compile(r"(?:->|\.)\s*(?:[er]?(?:[abcd]x|[sd]i|bp|ip)|[er]sp|r(?:[89]|1[0-5])|"
+                        r"orig_ax)\b|\b__NR_\w+")
 LINES_MAX = 700
 SPDX = "SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0"
 WITH_SPDX = (".c", ".h", ".cc", ".S", ".sh", ".py", ".mk", ".1", ".proto", ".js", ".css", ".html")
@@ -160,6 +164,19 @@ def check_bpf_names(source):
                     f"'{match.group(1)}' is longer than {BPF_NAME_MAX} characters"
 
 
+def check_arch(source):
+    """Facts of an ISA stand in one file per ISA."""
+    if not source.is_c or not source.path.startswith(("bpf/", "user/")) or \
+            ARCH_FILE.search(source.path):
+        return
+    for line, name in source.includes():
+        if ARCH_FILE.search(name[1:-1]) and source.path != "bpf/arch.h":
+            yield line, f"{name}: bpf/arch.h chooses the ISA"
+    for match in ARCH_FACTS.finditer(source.code):
+        yield source.line_of(match.start()), \
+            f"'{match.group(0)}' is a fact of an ISA, for arch_<ISA> only"
+
+
 def check_page(source):
     """A page makes its nodes from text, never from markup, runs no text, and fetches nothing."""
     if not source.path.endswith((".js", ".css", ".html")):
@@ -182,8 +199,8 @@ def check_length(source):
         yield LINES_MAX, f"{count} lines: at most {LINES_MAX}, so that a file has one subject"
 
 
-CHECKS = [check_rooms, check_pure, check_banned, check_guard, check_bpf_names, check_page,
-          check_spdx, check_length]
+CHECKS = [check_rooms, check_pure, check_banned, check_guard, check_bpf_names, check_arch,
+          check_page, check_spdx, check_length]
 
 
 def sources(root):

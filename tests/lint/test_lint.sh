@@ -138,6 +138,12 @@ put bpf/x.bpf.c "struct {" '} a_map_name_too_long SEC(".maps");'
 rule "long BPF map name" "'a_map_name_too_long' is longer"
 put bpf/x.bpf.c 'SEC("perf_event")' "int on_a_name_of_16_(void *ctx)" "{" "}"
 rule "BPF name of 16 characters" "'on_a_name_of_16_' is longer"
+put bpf/x.bpf.c '#include "bpf/arch_x86_64.h"'
+rule "an ISA's file by its name" "arch.h chooses the ISA"
+put bpf/x.h "#ifndef BPF_X_H" "#define BPF_X_H" '#define X(regs) ((regs)->orig_ax)' "#endif"
+rule "a register outside arch" "orig_ax' is a fact of an ISA"
+put user/collect/x.c 'int x = __NR_futex;'
+rule "a system call's number outside arch" "__NR_futex' is a fact of an ISA"
 for sink in 'a.innerHTML = b' 'eval(b)' 'fetch(b)' 'a = "http://b"'; do
 	put user/report/page/x.js "$sink;"
 	rule "'$sink' in a page" "x.js:2: .*is not for a page"
