@@ -142,6 +142,10 @@ def test_not_root() -> None:
         done = as_nobody([cap[4:].lower() for cap in all_caps], "dump", "-p", target.pid)
         check("nobody with the three: a report", done.returncode == DONE and
               "20 threads [cond wait" in done.stdout and "herd_wait" in done.stdout, done)
+        done = as_nobody([cap[4:].lower() for cap in all_caps], "record", "-q", "-d", "100ms", "-p",
+                         target.pid)
+        check("nobody with the three: a recording", done.returncode == DONE and
+              "by 20 threads" in done.stdout and "herd_wait" in done.stdout, done)
     done = as_nobody([], "check")
     check("check, not root: says what is missing", done.returncode == FAILED and
           not done.stderr and "MISSING  CAP_BPF" in done.stdout, done)
@@ -152,10 +156,26 @@ def test_no_btf() -> None:
         hide = "mount -t tmpfs none /sys/kernel/btf || exit 99; "
         done = in_own_mounts(hide + 'exec "$LOITER" dump -p $PID', PID=target.pid)
         check_message("no BTF", done, FAILED, ["BTF", "/sys/kernel/btf/vmlinux",
-                                               "CONFIG_DEBUG_INFO_BTF"])
+                                               "CONFIG_DEBUG_INFO_BTF", "--btf FILE"])
         done = in_own_mounts(hide + 'exec "$LOITER" check')
         check("check without BTF: says so", done.returncode == FAILED and
               "MISSING  kernel BTF" in done.stdout, done)
+        own = Path("/sys/kernel/btf/vmlinux").read_bytes()
+        with lib.scratch_dir() as path:
+            (path / "btf").write_bytes(own)
+            for command in ("dump", "record -q -d 100ms", "check"):
+                done = in_own_mounts(hide + f'exec "$LOITER" {command} --btf $FILE $PROCESS',
+                                     FILE=path / "btf", PROCESS="" if command == "check" else
+                                     f"-p {target.pid}")
+                check(f"{command}, BTF from a file: it works", done.returncode == DONE and
+                      ("herd_wait" in done.stdout or command == "check"), done)
+            (path / "half").write_bytes(own[:len(own) // 2])
+            for name, file, words in [
+                    ("not BTF", lib.LOITER, ["has no BTF"]), ("half of it", path / "half", ["BTF"]),
+                    ("no such file", path / "none", ["No such file"]),
+                    ("a directory", path, [f"'{path}'"]), ("nothing", "/dev/null", ["has no BTF"])]:
+                done = lib.run_loiter("dump", "-p", target.pid, "--btf", file)
+                check_message(f"--btf with {name}", done, FAILED, words)
     done = lib.run_loiter("check")
     check("check as root: nothing is missing", done.returncode == DONE and
           "MISSING" not in done.stdout, done.stdout)

@@ -358,10 +358,24 @@ def test_formats() -> None:
                   done.returncode == 2 and "by futex" in done.stderr, done.stderr)
 
 
+def test_no_tracefs() -> None:
+    """Where nobody has mounted the tracepoints' directory."""
+    with workload("futexes", "hold", HELD) as target:
+        script = ("umount -l /sys/kernel/tracing; umount -l /sys/kernel/debug; "
+                  f"ls /sys/kernel/tracing/events; exec {lib.LOITER} record -q --by futex "
+                  f"-d 100ms -p {target.pid}")
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=lib.DEADLINE_S,
+                              check=False)
+        check("no tracefs: it is not there", "ls:" in done.stderr, done.stderr)
+        check("no tracefs: recorded all the same", done.returncode == 0 and
+              "held_word" in done.stdout, done)
+
+
 def main() -> None:
     need_loiter()
     for test in (test_counts, test_libc, test_open, test_held, test_arrival, test_stopped,
-                 test_redis, test_mariadb, test_formats):
+                 test_redis, test_mariadb, test_formats, test_no_tracefs):
         attempt(test.__name__, test)
     finish()
 

@@ -251,11 +251,38 @@ static void test_an_open_file_is_written_in_place(void **state)
 	close(fd);
 }
 
+static void test_number_is_all_there_is(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+		uint32_t number;
+	} files[] = { { "42\n", 0, 42 },       { "7", 0, 7 },
+		      { "", -EINVAL, 0 },      { "-1\n", -EINVAL, 0 },
+		      { "4 2\n", -EINVAL, 0 }, { "4294967296\n", -ERANGE, 0 } };
+	struct place *place = *state;
+	uint32_t number;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		FILE *file = fopen(place->path, "we");
+
+		assert_non_null(file);
+		fputs(files[i].text, file);
+		assert_int_equal(fclose(file), 0);
+		number = 0;
+		assert_int_equal(file_read_u32(AT_FDCWD, place->path, &number), files[i].err);
+		assert_int_equal(number, files[i].number);
+	}
+	unlink(place->path);
+	assert_int_equal(file_read_u32(AT_FDCWD, place->path, &number), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_read_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_names_its_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_number_is_all_there_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commit_gives_the_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discard_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk_is_an_error, setup, teardown),

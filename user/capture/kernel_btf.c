@@ -5,11 +5,13 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/caps.h"
 #include "capture/libbpf_log.h"
 
 #define OWN_PATH "/sys/kernel/btf/vmlinux"
@@ -108,6 +110,10 @@ const char *kernel_btf_path(void)
 void kernel_btf_fill(struct bpf_object_open_opts *opts)
 {
 	opts->btf_custom_path = from_path;
+	/* For a type that this kernel does not have, libbpf looks through those of all modules,
+	 * which only CAP_SYS_ADMIN may; not when it is given a file. */
+	if (!from_path && !caps_have(CAP_SYS_ADMIN))
+		opts->btf_custom_path = OWN_PATH;
 }
 
 int kernel_btf_attach(const struct bpf_object *object, struct vec *links)
