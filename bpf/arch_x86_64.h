@@ -100,6 +100,7 @@ static __always_inline bool arch_fill_syscall(struct wire_task *task, const stru
 #define arch_fault_maps_code(error_code) (!((error_code)&3))
 
 #define arch_regs_syscall_nr(regs) ((__s32)REGS_READ(regs, orig_ax))
+#define arch_regs_syscall_ret(regs) ((long)REGS_READ(regs, ax)) /* when it returns */
 #define arch_regs_syscall_op(regs) ((__u32)REGS_READ(regs, si))
 /* Copies the first four arguments of a system call, which are there until it returns. */
 #define arch_regs_syscall_args(regs, args)                                                         \

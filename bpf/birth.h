@@ -212,12 +212,11 @@ struct vm_area_struct___rb {
 	struct rb_node vm_rb;
 } __attribute__((preserve_access_index));
 
-#define TREE_DEPTH_MAX                                                                             \
-	40 /* twice the logarithm of vm.max_map_count, unless that was raised much                 \
-	    */
+/* Twice the logarithm of vm.max_map_count, unless that was raised much. */
+#define TREE_DEPTH_MAX 40
 
-/* Finds the mapping that @address of @mm lies in as the kernel itself would, but without its lock:
- * returns NULL also when the tree is changed meanwhile. */
+/* Finds the mapping that @address of @mm lies in as the kernel itself would, but without its lock.
+ * Returns NULL when there is none; anything when the tree is changed meanwhile. */
 static __always_inline struct vm_area_struct *vma_in_tree(struct mm_struct *mm,
 							  unsigned long address)
 {
@@ -239,23 +238,39 @@ static __always_inline struct vm_area_struct *vma_in_tree(struct mm_struct *mm,
 	return NULL;
 }
 
-/* As page_missed, without the helper. What is not found counts as new. */
+/* Whether somebody holds @mm's mappings to change them: the lowest bit of the lock. */
+static __always_inline bool is_changing(struct mm_struct *mm)
+{
+	return BPF_CORE_READ(mm, mmap_lock.count.counter) & 1;
+}
+
+/* As page_missed, without the helper: what may have been found while the mappings changed counts as
+ * new. A page that is touched where nothing is mapped, as by a copy of more stack than there is, is
+ * no code. */
 static __always_inline int page_missed_tree(unsigned long address, unsigned long error_code)
 {
 	struct task_struct *task = current_task();
 	struct wire_space *space = space_missed(task, error_code);
 	struct vm_area_struct *vma;
+	struct mm_struct *mm;
 	__u64 code_id = 0;
+	bool changing;
+	int cnt;
 
 	if (!space)
 		return 0; /* not of interest */
-	vma = vma_in_tree(TASK_READ(task, mm), address);
-	if (vma) {
+	mm = TASK_READ(task, mm);
+	changing = is_changing(mm);
+	cnt = BPF_CORE_READ(mm, map_count);
+	vma = vma_in_tree(mm, address);
+	if (vma)
 		code_id = code_id_of(vma);
-		if (!code_id)
-			return 0; /* no code */
-	}
-	if (!is_known_code(space->number, code_id))
+	if (is_changing(mm) || cnt != BPF_CORE_READ(mm, map_count) ||
+	    (vma && BPF_CORE_READ(vma, vm_mm) != mm))
+		changing = true;
+	if (!changing && !code_id)
+		return 0; /* no code */
+	if (changing || !is_known_code(space->number, code_id))
 		code_changed(TASK_READ(task, tgid));
 	return 0;
 }

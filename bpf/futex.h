@@ -245,16 +245,16 @@ static __always_inline void wait_over(struct task_struct *task, struct futex_act
 	book_futex(tgid, stack_id, act, elapsed_ns(since_ns, bpf_ktime_get_ns()), ret);
 }
 
-/* What the kernel fills in for perf, where struct trace_event_raw_sys_exit is for ftrace: kernels
- * with PREEMPT_RT have another head before it. */
+/* The result is taken from the registers: where it lies in what perf hands over differs between
+ * kernels with PREEMPT_RT. */
 SEC("?tracepoint")
-int on_futex_exit(struct syscall_trace_exit *ctx)
+int on_futex_exit(void *ctx)
 {
 	struct task_struct *task = current_task();
 	struct pt_regs *regs = task_regs(task);
 	__u64 arg[FUTEX_CALL_ARGS];
 	struct futex_act act;
-	long ret = ctx->ret;
+	long ret = arch_regs_syscall_ret(regs);
 	__s32 nr;
 
 	if (!record_start_ns || !is_watched(task))

@@ -98,8 +98,8 @@ int on_task(struct bpf_iter__task *ctx)
 	record->header.size_bytes = sizeof(*record);
 	record->tgid = tgid;
 	record->tid = tid;
-	/* The order is the contract of wire_task: on_cpu, counts, registers. */
-	/* An int at first, a byte since 7.3: read by the size that it has. */
+	/* The order is the contract of wire_task: on_cpu, counts, registers. The first is an int at
+	 * first and a byte since 7.3: it is read by the size that it has. */
 	record->flags = BPF_CORE_READ_BITFIELD(task, on_cpu) ? WIRE_ON_CPU : 0;
 	compiler_barrier();
 	record->nvcsw = task->nvcsw;

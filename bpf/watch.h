@@ -102,10 +102,16 @@ static __always_inline bool is_watched(struct task_struct *task)
 
 static __always_inline void code_changed(__u32 tgid)
 {
-	/* Read again rather than fetched, which is since 5.12: 5ffa25502b5a ("bpf: Add instructions
-	 * for atomic_[cmp]xchg") and its kin. A later epoch than the own one holds as well. */
+	__u64 *changed_at = &code_changed_at[tgid % WIRE_CHANGE_SLOTS];
+	__u64 epoch;
+
+	/* Read again rather than fetched, which is since 5.12: 5ca419f2864a ("bpf: Add BPF_FETCH
+	 * field / create atomic_fetch_add instruction"). A later epoch than the own holds as well.
+	 */
 	__sync_fetch_and_add(&code_epoch, 1);
-	code_changed_at[tgid % WIRE_CHANGE_SLOTS] = code_epoch;
+	epoch = code_epoch;
+	if (*changed_at < epoch)
+		*changed_at = epoch;
 }
 
 static __always_inline __u64 last_change(__u32 tgid)

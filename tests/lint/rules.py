@@ -51,7 +51,9 @@ BPF_NAME_MAX = 15
 # What only arch_<ISA> and syscalls_<ISA> know: registers, and numbers of system calls.
 ARCH_FILE = re.compile(r"/(arch|syscalls)_\w+\.[ch]$")
 ARCH_FACTS = re.compile(r"(?:->|\.)\s*(?:[er]?(?:[abcd]x|[sd]i|bp|ip)|[er]sp|r(?:[89]|1[0-5])|"
-                        r"orig_ax)\b|\b__NR_\w+")
+                        r"orig_ax)\b|\b__NR_\w+|"
+                        r"\b(?:REGS_READ|BPF_CORE_READ)\([^,()]*,\s*"
+                        r"(?:[abcd]x|[sd]i|[bsi]p|cs|ss|r\d+|orig_ax)\b")
 LINES_MAX = 700
 SPDX = "SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0"
 WITH_SPDX = (".c", ".h", ".cc", ".S", ".sh", ".py", ".mk", ".1", ".proto", ".js", ".css", ".html")

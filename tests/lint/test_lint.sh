@@ -142,6 +142,8 @@ put bpf/x.bpf.c '#include "bpf/arch_x86_64.h"'
 rule "an ISA's file by its name" "arch.h chooses the ISA"
 put bpf/x.h "#ifndef BPF_X_H" "#define BPF_X_H" '#define X(regs) ((regs)->orig_ax)' "#endif"
 rule "a register outside arch" "orig_ax' is a fact of an ISA"
+put bpf/x.h "#ifndef BPF_X_H" "#define BPF_X_H" '#define X(regs) REGS_READ(regs, sp)' "#endif"
+rule "a register read outside arch" "sp' is a fact of an ISA"
 put user/collect/x.c 'int x = __NR_futex;'
 rule "a system call's number outside arch" "__NR_futex' is a fact of an ISA"
 for sink in 'a.innerHTML = b' 'eval(b)' 'fetch(b)' 'a = "http://b"'; do

@@ -27,7 +27,9 @@ static void test_table_is_the_probes_own(void **state)
 		const struct probe_feature *feature = &features[i];
 		char line[512];
 
-		at = strchr(at, '\n') + 1;
+		at = strchr(at, '\n');
+		assert_non_null(at);
+		at++;
 		snprintf(line, sizeof(line), "| %s | %s | %s | %s | %s |\n", feature->name,
 			 feature->used_by, feature->since, feature->commit ? feature->commit : "-",
 			 feature->without);
@@ -36,8 +38,9 @@ static void test_table_is_the_probes_own(void **state)
 				 (int)(strchr(at, '\n') + 1 - at), at, line);
 	}
 	/* The table ends where the probe's does. */
-	at = strchr(at, '\n') + 1;
-	assert_int_equal(*at, '\n');
+	at = strchr(at, '\n');
+	assert_non_null(at);
+	assert_int_equal(at[1], '\n');
 	buf_release(&doc);
 }
 

@@ -17,7 +17,7 @@ int file_read(const char *path, struct buf *buf);
 int file_read_fd(int fd, struct buf *buf);
 
 /* Reads the number that is all there is in the file @path, from directory @dir_fd on. Returns 0 or
- * -errno (-EINVAL: it is no number; @ret is written on success only). */
+ * -errno (-EINVAL: it is no number, -ERANGE, -E2BIG; @ret is written on success only). */
 int file_read_u32(int dir_fd, const char *path, uint32_t *ret);
 
 /* A file that has no name until it is complete, and so is there whole or not at all, even if loiter

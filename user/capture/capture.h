@@ -23,7 +23,8 @@ struct capture;
 struct capture_options {
 	const pid_t *tgids; /* borrowed during capture_new; NULL with .tgid_cnt 0: every process */
 	uint32_t tgid_cnt;
-	bool kstacks; /* kernel stacks too */
+	bool kstacks;	 /* kernel stacks too */
+	bool keep_clock; /* open it now: capture_sample_start will come with less power */
 };
 
 /* What the kernel side could not deliver. */

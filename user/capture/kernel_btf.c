@@ -77,9 +77,11 @@ int kernel_btf_use(const char *path, struct err *err)
 	libbpf_log_start();
 	from_file = btf__parse(path, NULL);
 	if (!from_file) {
-		/* libbpf says ENOENT of an ELF file without the section as well. */
+		/* libbpf says ENOENT of an ELF file without the section as well, and EIO of a file
+		 * that is too short. */
 		code = -errno;
-		if (!access(path, R_OK))
+		if ((code == -ENOENT && !access(path, R_OK)) || code == -EIO || code == -EINVAL ||
+		    code == -ENODATA || code == -EPROTO || code == -LIBBPF_ERRNO__FORMAT)
 			return err_set(err, code,
 				       "'%s' has no BTF: neither raw nor as .BTF of an "
 				       "ELF file",
@@ -184,11 +186,31 @@ bool kernel_btf_has_member(const char *name, const char *member)
 	return member_is(name, member, NULL);
 }
 
-bool kernel_btf_ring_is_safe(void)
+bool kernel_btf_has_helper(const char *name)
+{
+	struct btf *btf = from_file ? from_file : btf__parse(OWN_PATH, NULL);
+	int id = btf ? btf__find_by_name_kind(btf, "bpf_func_id", BTF_KIND_ENUM) : -ENOENT;
+	const struct btf_type *is = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
+	bool found = false;
+
+	for (uint32_t i = 0; is && i < btf_vlen(is) && !found; i++)
+		found = !strcmp(btf__name_by_offset(btf, btf_enum(is)[i].name_off), name);
+	if (btf != from_file)
+		btf__free(btf);
+	return found;
+}
+
+bool kernel_btf_is_rt(void)
 {
 	struct utsname name;
 
-	/* Types are only read where it matters. */
-	return uname(&name) || !strstr(name.version, "PREEMPT_RT") ||
-	       !member_is("bpf_ringbuf", "spinlock", "spinlock_t");
+	/* The second is how it was spelled before it came to the mainline. */
+	return !uname(&name) &&
+	       (strstr(name.version, "PREEMPT_RT") || strstr(name.version, "PREEMPT RT"));
+}
+
+bool kernel_btf_ring_is_safe(void)
+{
+	return !kernel_btf_is_rt() || member_is("bpf_ringbuf", "spinlock", "raw_spinlock_t") ||
+	       member_is("bpf_ringbuf", "spinlock", "rqspinlock_t");
 }

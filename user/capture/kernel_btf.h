@@ -36,8 +36,14 @@ void kernel_btf_fill(struct bpf_object_open_opts *opts);
  * they are from a file; adds to @links (struct bpf_link *). Returns 0 or -errno. */
 int kernel_btf_attach(const struct bpf_object *object, struct vec *links);
 
-/* Whether the kernel's struct @name has a member @member. */
+/* Whether the kernel's struct @name has a member @member, other than in a struct without a name. */
 bool kernel_btf_has_member(const char *name, const char *member);
+
+/* Whether the kernel has the helper of programs that is called @name (BPF_FUNC_...). */
+bool kernel_btf_has_helper(const char *name);
+
+/* Whether the kernel was built with PREEMPT_RT. */
+bool kernel_btf_is_rt(void);
 
 /* Whether programs can use ring buffers without harm: with PREEMPT_RT, the lock of one could sleep
  * where no one may until 8b62645b09f8 ("bpf: Use raw_spinlock_t in ringbuf", 6.12). */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,7 +15,8 @@
 #define PARANOID_PATH "/proc/sys/kernel/perf_event_paranoid"
 #define PARANOID_MAINLINE_MAX 2
 
-/* Attaches @program to the perf event @fd, which is the link's from then on. */
+/* Attaches @program to the perf event @fd, which is the link's from then on, and closed if there is
+ * none. */
 static int add_event(struct vec *links, const struct bpf_program *program, int fd)
 {
 	struct bpf_link *link = bpf_program__attach_perf_event(program, fd);
@@ -27,8 +30,10 @@ static int add_event(struct vec *links, const struct bpf_program *program, int f
 	}
 	slot = vec_push(links);
 	if (!slot) {
+		int err = -errno;
+
 		bpf_link__destroy(link);
-		return -ENOMEM;
+		return err;
 	}
 	*slot = link;
 	return 0;
@@ -41,7 +46,8 @@ static int open_event(struct perf_event_attr *attr, int cpu)
 	return fd < 0 ? -errno : fd;
 }
 
-static int add_clock(struct vec *links, const struct bpf_program *program, uint32_t hz, int cpu)
+static int add_clock(struct vec *links, struct vec *fds, const struct bpf_program *program,
+		     uint32_t hz, int cpu)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
 					.size = sizeof(attr),
@@ -49,37 +55,44 @@ static int add_clock(struct vec *links, const struct bpf_program *program, uint3
 					.sample_freq = hz,
 					.freq = 1 };
 	int fd = open_event(&attr, cpu);
+	int err;
 
 	if (fd < 0)
 		return fd == -ENODEV ? 0 : fd; /* ENODEV: the CPU is offline */
-	return add_event(links, program, fd);
+	err = add_event(links, program, fd);
+	return err || !fds ? err : vec_append(fds, &fd, 1);
 }
 
-int links_add_clock(struct vec *links, const struct bpf_program *program, uint32_t hz,
-		    struct err *err)
+int links_add_clock(struct vec *links, struct vec *fds, const struct bpf_program *program,
+		    uint32_t hz, struct err *err)
 {
 	int cpu_cnt = libbpf_num_possible_cpus();
 	int code = 0;
 
 	for (int cpu = 0; cpu < cpu_cnt && !code; cpu++)
-		code = add_clock(links, program, hz, cpu);
+		code = add_clock(links, fds, program, hz, cpu);
 	if (!code)
 		return 0;
 	links_destroy(links);
-	if (code == -EACCES && links_need_admin())
-		return err_set(err, code,
-			       "cannot start the CPU clock: kernel.perf_event_paranoid is above 2, "
-			       "which takes CAP_SYS_ADMIN; run with sudo");
-	return err_set_errno(err, code, "cannot start the CPU clock");
+	if (fds)
+		vec_clear(fds);
+	return err_set(err, code, "cannot start the CPU clock: %s%s", strerror(-code),
+		       links_doubt(code));
+}
+
+void links_run_clock(const struct vec *fds, bool run)
+{
+	unsigned long request = run ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE;
+
+	for (uint32_t i = 0; i < fds->len; i++)
+		ioctl(*(int *)vec_at(fds, i), request, 0);
 }
 
 int links_add_tracepoint(struct vec *links, const struct bpf_program *program, uint32_t id)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
 					.size = sizeof(attr),
-					.config = id,
-					.sample_period = 1,
-					.wakeup_events = 1 };
+					.config = id };
 	/* Which CPU does not matter: programs run for the tracepoint, wherever it is hit. */
 	int fd = open_event(&attr, 0);
 
@@ -93,11 +106,14 @@ void links_destroy(struct vec *links)
 	vec_clear(links);
 }
 
-bool links_need_admin(void)
+const char *links_doubt(int code)
 {
 	uint32_t level = 0;
 
 	/* Negative levels allow everything, and are no number that is read. */
 	file_read_u32(AT_FDCWD, PARANOID_PATH, &level);
-	return level > PARANOID_MAINLINE_MAX;
+	return code == -EACCES && level > PARANOID_MAINLINE_MAX
+		       ? ", since kernel.perf_event_paranoid is above 2: needs CAP_SYS_ADMIN; run "
+			 "with sudo"
+		       : "";
 }

@@ -12,10 +12,14 @@
 
 struct bpf_program;
 
-/* Attaches @program to the clock of every CPU that is online, @hz times a second each; adds to
- * @links. On a failure none of them is left. Returns 0, or -errno with @err set. */
-int links_add_clock(struct vec *links, const struct bpf_program *program, uint32_t hz,
-		    struct err *err);
+/* Attaches @program to the clock of every CPU that is online, @hz times a second each, which runs
+ * from then on; adds to @links, and what links_run_clock takes to @fds (int; NULL). On a failure
+ * none is left. Returns 0, or -errno with @err set. */
+int links_add_clock(struct vec *links, struct vec *fds, const struct bpf_program *program,
+		    uint32_t hz, struct err *err);
+
+/* Lets the clocks of @fds run or rest, which takes no privilege. */
+void links_run_clock(const struct vec *fds, bool run);
 
 /* Attaches @program to the tracepoint of number @id; adds to @links. Returns 0 or -errno. */
 int links_add_tracepoint(struct vec *links, const struct bpf_program *program, uint32_t id);
@@ -23,8 +27,9 @@ int links_add_tracepoint(struct vec *links, const struct bpf_program *program, u
 /* Detaches all of @links and empties it. */
 void links_destroy(struct vec *links);
 
-/* Whether this kernel lets nobody without CAP_SYS_ADMIN open a perf event: levels of
- * kernel.perf_event_paranoid that Debian and Ubuntu add to the kernel's own, which end with 2. */
-bool links_need_admin(void);
+/* Returns what to add to the error @code of opening a perf event: the reason that is not in it, or
+ * nothing. Debian and Ubuntu add levels to kernel.perf_event_paranoid, which ends with 2 in the
+ * mainline, on which nobody without CAP_SYS_ADMIN may open one. */
+const char *links_doubt(int code);
 
 #endif

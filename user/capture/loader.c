@@ -18,6 +18,7 @@
 
 #define SAMPLE_HZ 1999
 #define READ_BYTES (256u << 10)
+#define CPU_MAX 65536
 
 struct capture {
 	struct loiter_bpf *skel;
@@ -28,6 +29,8 @@ struct capture {
 	bool has_clock;	 /* on_sample is loaded */
 	struct ring_buffer *ring;
 	struct vec sample_links; /* struct bpf_link *, one a CPU */
+	struct vec sample_fds;	 /* int: their perf events */
+	bool keeps_clock;	 /* between two windows */
 	struct wire_record *record;
 	unsigned char *bytes; /* READ_BYTES */
 	uint64_t bad_records;
@@ -77,8 +80,8 @@ static struct bpf_link *attach_iterator(struct capture *capture, pid_t tgid)
 /* How the CPU clock's program is loaded. */
 enum clock_load {
 	CLOCK_LEAN,	    /* .targets grows with what is in it */
-	CLOCK_PREALLOCATED, /* before 6.1 the clock's programs may not use such a map: 94dacdbd5d2d
-			     * ("bpf: Tighten the requirements for preallocated hash maps.") */
+	CLOCK_PREALLOCATED, /* the clock's programs may use such a map since 6.1 only: 96da3f7d489d
+			     * ("bpf: Remove tracing program restriction on map types") */
 	CLOCK_NONE,
 };
 
@@ -140,6 +143,20 @@ static int load(struct capture *capture, const struct capture_options *options, 
 	return code ? libbpf_log_error(err, code, "attach the task iterator") : 0;
 }
 
+static int open_clock(struct capture *capture, struct err *err)
+{
+	if (!capture->has_clock)
+		return err_set(err, -EOPNOTSUPP, "no CPU clock on this kernel; see 'loiter check'");
+	return links_add_clock(&capture->sample_links, &capture->sample_fds,
+			       capture->skel->progs.on_sample, SAMPLE_HZ, err);
+}
+
+static void close_clock(struct capture *capture)
+{
+	links_destroy(&capture->sample_links);
+	vec_clear(&capture->sample_fds);
+}
+
 struct capture *capture_new(const struct capture_options *options, struct err *err)
 {
 	struct capture *capture;
@@ -149,7 +166,8 @@ struct capture *capture_new(const struct capture_options *options, struct err *e
 	capture = calloc(1, sizeof(*capture));
 	if (!capture)
 		goto no_memory;
-	vec_init(&capture->sample_links, sizeof(struct bpf_link *), 65536);
+	vec_init(&capture->sample_links, sizeof(struct bpf_link *), CPU_MAX);
+	vec_init(&capture->sample_fds, sizeof(int), CPU_MAX);
 	capture->record = calloc(1, sizeof(*capture->record));
 	capture->bytes = malloc(READ_BYTES);
 	if (!capture->record || !capture->bytes)
@@ -158,6 +176,9 @@ struct capture *capture_new(const struct capture_options *options, struct err *e
 		capture_free(capture);
 		return NULL;
 	}
+	/* Without one, running threads go without a stack, as where it cannot be started. */
+	capture->keeps_clock = options->keep_clock && !open_clock(capture, NULL);
+	links_run_clock(&capture->sample_fds, false);
 	return capture;
 no_memory:
 	capture_free(capture);
@@ -169,8 +190,9 @@ void capture_free(struct capture *capture)
 {
 	if (!capture)
 		return;
-	capture_sample_stop(capture);
+	close_clock(capture);
 	vec_release(&capture->sample_links);
+	vec_release(&capture->sample_fds);
 	ring_buffer__free(capture->ring);
 	bpf_link__destroy(capture->tasks);
 	bpf_link__destroy(capture->every);
@@ -346,8 +368,6 @@ static int ignore_record(void *arg, const struct wire_record *record)
 
 int capture_sample_start(struct capture *capture, struct err *err)
 {
-	if (!capture->has_clock)
-		return err_set(err, -EOPNOTSUPP, "no CPU clock on this kernel; see 'loiter check'");
 	if (!capture->ring)
 		capture->ring = ring_buffer__new(bpf_map__fd(capture->skel->maps.samples),
 						 on_ring_record, capture, NULL);
@@ -356,8 +376,10 @@ int capture_sample_start(struct capture *capture, struct err *err)
 	/* What an earlier window left is old by now, and its threads are to be caught again. */
 	capture_sample_poll(capture, 0, ignore_record, NULL);
 	capture->skel->bss->sample_window++;
-	return links_add_clock(&capture->sample_links, capture->skel->progs.on_sample, SAMPLE_HZ,
-			       err);
+	if (!capture->keeps_clock)
+		return open_clock(capture, err);
+	links_run_clock(&capture->sample_fds, true);
+	return 0;
 }
 
 int capture_sample_poll(struct capture *capture, int timeout_ms, capture_visit *visit, void *arg)
@@ -375,7 +397,10 @@ int capture_sample_poll(struct capture *capture, int timeout_ms, capture_visit *
 
 void capture_sample_stop(struct capture *capture)
 {
-	links_destroy(&capture->sample_links);
+	if (capture->keeps_clock)
+		links_run_clock(&capture->sample_fds, false);
+	else
+		close_clock(capture);
 }
 
 struct capture_losses capture_losses(const struct capture *capture)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 #include "capture/probe.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -111,7 +109,9 @@ static void probe_clock(struct probe_result *ret)
 static void probe_record(struct probe_result *ret)
 {
 	pid_t self = getpid();
-	struct recorder_options options = { .tgids = &self, .tgid_cnt = 1, .wakers = true };
+	struct recorder_options options = {
+		.tgids = &self, .tgid_cnt = 1, .wakers = true, .sample_hz = 1
+	};
 	struct err err = { "" };
 	struct recorder *recorder = recorder_new(&options, &err);
 
@@ -121,30 +121,26 @@ static void probe_record(struct probe_result *ret)
 	recorder_free(recorder);
 }
 
-/* By a type of program that libbpf can probe with. */
-static bool has_helper(enum bpf_func_id helper)
-{
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL) == 1;
-}
-
 static void probe_current_task(struct probe_result *ret)
 {
-	ret->ok = has_helper(BPF_FUNC_get_current_task_btf);
+	ret->ok = kernel_btf_has_helper("BPF_FUNC_get_current_task_btf");
 }
 
 static void probe_task_regs(struct probe_result *ret)
 {
-	ret->ok = has_helper(BPF_FUNC_task_pt_regs);
+	ret->ok = kernel_btf_has_helper("BPF_FUNC_task_pt_regs");
 }
 
 static void probe_find_vma(struct probe_result *ret)
 {
-	ret->ok = has_helper(BPF_FUNC_find_vma);
+	ret->ok = kernel_btf_has_helper("BPF_FUNC_find_vma");
 }
 
-static void probe_misses(struct probe_result *ret)
+/* As it is chosen for a recording. */
+static void probe_new_code(struct probe_result *ret)
 {
-	ret->ok = kernel_btf_has_member("bpf_prog_info", "recursion_misses");
+	ret->ok = !kernel_btf_is_rt() && (kernel_btf_has_helper("BPF_FUNC_find_vma") ||
+					  kernel_btf_has_member("vm_area_struct", "vm_rb"));
 }
 
 static void probe_rings(struct probe_result *ret)
@@ -217,17 +213,11 @@ static const struct probe_feature features[] = {
 	  .without = "record does not work",
 	  .probe = probe_record },
 	{ .name = "trusted current task",
-	  .used_by = "record",
+	  .used_by = "record and dump",
 	  .since = "5.11",
 	  .commit = "3ca1032ab7ab",
 	  .without = "nothing is lost: it is read as any memory",
 	  .probe = probe_current_task },
-	{ .name = "count of missed events",
-	  .used_by = "record",
-	  .since = "5.12",
-	  .commit = "9ed9e9ba2337",
-	  .without = "events that met their own program at work are lost uncounted",
-	  .probe = probe_misses },
 	{ .name = "registers of a task",
 	  .used_by = "record and dump",
 	  .since = "5.15",
@@ -238,8 +228,13 @@ static const struct probe_feature features[] = {
 	  .used_by = "record, for code that changes",
 	  .since = "5.17",
 	  .commit = "7c7e3d31e785",
-	  .without = "nothing is lost: it is looked for in the tree that older kernels have",
+	  .without = "nothing is lost before 6.1: it is looked for in the kernel's tree",
 	  .probe = probe_find_vma },
+	{ .name = "new code at an old address",
+	  .used_by = "record",
+	  .since = "2.6",
+	  .without = "PREEMPT_RT: libraries of one size can replace each other unnoticed",
+	  .probe = probe_new_code },
 	{ .name = "ring buffers for PREEMPT_RT",
 	  .used_by = "record, and the CPU clock",
 	  .since = "6.12",
@@ -248,8 +243,8 @@ static const struct probe_feature features[] = {
 	  .probe = probe_rings },
 	{ .name = "futex tracepoints",
 	  .used_by = "record --by futex",
-	  .since = "4.7",
-	  .commit = "98b5c2c65c29",
+	  .since = "4.14",
+	  .commit = "cf5f5cea2706",
 	  .without = "record --by futex does not work",
 	  .probe = probe_futexes },
 	{ .name = "/proc/PID/map_files",

@@ -5,12 +5,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -44,10 +42,10 @@ struct recorder {
 	pthread_t closer;	/* destroys .futex_links, when .is_closing */
 	bool is_closing;
 	bool has_futexes;	 /* futex calls are recorded */
+	bool sees_new_code;	 /* at old addresses */
 	struct wire_rule *rules; /* mapped; this process is its only writer */
 	uint8_t *watched;	 /* mapped: enum watch by tgid */
 	struct wire_record *record;
-	uint32_t sample_hz;
 	uint64_t bad_records;
 	uint64_t dropped_rules;
 	capture_visit *visit; /* during recorder_poll */
@@ -110,20 +108,27 @@ static void leave_out_switches(struct record_bpf *skel)
 	skel->rodata->cfg_runs = false;
 }
 
-/* New code is noticed by way of a helper, or of a tree that kernels without it have. The helper is
- * asked for by a type of program that libbpf can probe with. */
-static void choose_faults(struct record_bpf *skel)
+/* How new code at an old address is noticed: by way of a helper, which finds nothing with
+ * PREEMPT_RT, or of the tree that kernels without it have; or not at all. The helper is asked for
+ * by a type of program that libbpf can probe with. Returns whether it is noticed. */
+static bool choose_faults(struct record_bpf *skel)
 {
 	bool helper = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_find_vma, NULL) == 1;
+	bool is_rt = kernel_btf_is_rt();
+	bool tree = !helper && !is_rt && kernel_btf_has_member("vm_area_struct", "vm_rb");
 
+	helper = helper && !is_rt;
 	bpf_program__set_autoload(skel->progs.on_user_fault, helper);
 	bpf_program__set_autoload(skel->progs.on_kernel_fault, helper);
-	bpf_program__set_autoload(skel->progs.on_ufault_tree, !helper);
-	bpf_program__set_autoload(skel->progs.on_kfault_tree, !helper);
+	bpf_program__set_autoload(skel->progs.on_ufault_tree, tree);
+	bpf_program__set_autoload(skel->progs.on_kfault_tree, tree);
+	return helper || tree;
 }
 
-static void choose_programs(struct record_bpf *skel, const struct recorder_options *options)
+static void choose_programs(struct recorder *recorder, const struct recorder_options *options)
 {
+	struct record_bpf *skel = recorder->skel;
+
 	skel->rodata->cfg_all = !options->tgid_cnt;
 	skel->rodata->cfg_min_block_ns = options->min_block_ns;
 	skel->rodata->cfg_wakers = options->wakers;
@@ -142,7 +147,7 @@ static void choose_programs(struct record_bpf *skel, const struct recorder_optio
 	bpf_map__set_autocreate(skel->maps.futex_since, options->futexes);
 	if (options->births_only)
 		leave_out_switches(skel);
-	choose_faults(skel);
+	recorder->sees_new_code = choose_faults(skel);
 }
 
 static int attach(struct recorder *recorder, const struct recorder_options *options,
@@ -154,11 +159,19 @@ static int attach(struct recorder *recorder, const struct recorder_options *opti
 		code = kernel_btf_attach(recorder->skel->obj, &recorder->trace_links);
 	if (code)
 		return libbpf_log_error(err, code, "attach to the scheduler's events");
+	/* Its program has nothing to do before the window. */
+	if (options->sample_hz)
+		code = links_add_clock(&recorder->clock_links, NULL, recorder->skel->progs.on_tick,
+				       options->sample_hz, err);
+	if (code)
+		return code;
 	if (options->futexes)
 		code = futex_trace_attach(&recorder->futex_links,
 					  recorder->skel->progs.on_futex_enter,
 					  recorder->skel->progs.on_futex_exit);
-	return code ? err_set_errno(err, code, "cannot attach to the futex calls' tracepoints") : 0;
+	return code ? err_set(err, code, "cannot attach to the futex calls' tracepoints: %s%s",
+			      strerror(-code), links_doubt(code))
+		    : 0;
 }
 
 static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
@@ -176,7 +189,7 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	recorder->skel = record_bpf__open_opts(&opts);
 	if (!recorder->skel)
 		return libbpf_log_error(err, -errno, "open the BPF programs");
-	choose_programs(recorder->skel, options);
+	choose_programs(recorder, options);
 	code = record_bpf__load(recorder->skel);
 	if (code)
 		return libbpf_log_error(err, code, "load the BPF programs");
@@ -208,7 +221,6 @@ struct recorder *recorder_new(const struct recorder_options *options, struct err
 	vec_init(&recorder->clock_links, sizeof(struct bpf_link *), 65536);
 	vec_init(&recorder->trace_links, sizeof(struct bpf_link *), TRACE_LINKS_MAX);
 	vec_init(&recorder->futex_links, sizeof(struct bpf_link *), FUTEX_TRACE_LINKS_MAX);
-	recorder->sample_hz = options->sample_hz;
 	recorder->has_futexes = options->futexes;
 	recorder->record = calloc(1, sizeof(*recorder->record));
 	if (!recorder->record)
@@ -260,18 +272,12 @@ void recorder_free(struct recorder *recorder)
 	free(recorder);
 }
 
-int recorder_start(struct recorder *recorder, uint64_t *ret_start_ns, struct err *err)
+uint64_t recorder_start(struct recorder *recorder)
 {
-	int code = 0;
+	uint64_t start_ns = clock_mono_ns();
 
-	if (recorder->sample_hz)
-		code = links_add_clock(&recorder->clock_links, recorder->skel->progs.on_tick,
-				       recorder->sample_hz, err);
-	if (code)
-		return code;
-	*ret_start_ns = clock_mono_ns();
-	__atomic_store_n(&recorder->skel->bss->record_start_ns, *ret_start_ns, __ATOMIC_RELEASE);
-	return 0;
+	__atomic_store_n(&recorder->skel->bss->record_start_ns, start_ns, __ATOMIC_RELEASE);
+	return start_ns;
 }
 
 uint64_t recorder_stop(struct recorder *recorder)
@@ -308,6 +314,11 @@ int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg)
 	recorder->visit_err = 0;
 	got = ring_buffer__consume(recorder->ring);
 	return recorder->visit_err ? recorder->visit_err : got < 0 ? got : 0;
+}
+
+bool recorder_sees_new_code(const struct recorder *recorder)
+{
+	return recorder->sees_new_code;
 }
 
 uint64_t recorder_epoch(const struct recorder *recorder)

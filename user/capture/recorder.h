@@ -60,6 +60,9 @@ struct recorder_losses {
 struct recorder *recorder_new(const struct recorder_options *options, struct err *err);
 void recorder_free(struct recorder *recorder);
 
+/* Whether code that replaces other code of the same size at the same address is noticed. */
+bool recorder_sees_new_code(const struct recorder *recorder);
+
 /* Returns the count of code changes that were seen, to be read before the map of a process is. */
 uint64_t recorder_epoch(const struct recorder *recorder);
 
@@ -67,9 +70,8 @@ uint64_t recorder_epoch(const struct recorder *recorder);
  * counter with. */
 uint64_t recorder_epoch_of(const struct recorder *recorder, uint32_t tgid);
 
-/* Starts the window. Returns 0 with its start (CLOCK_MONOTONIC), or
- * -errno with @err set. */
-int recorder_start(struct recorder *recorder, uint64_t *ret_start_ns, struct err *err);
+/* Starts the window. Returns its start (CLOCK_MONOTONIC). */
+uint64_t recorder_start(struct recorder *recorder);
 
 /* Ends the window and detaches. Returns its end (CLOCK_MONOTONIC). */
 uint64_t recorder_stop(struct recorder *recorder);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "capture/probe.h"
+#include "proc/pidns.h"
 #include "cli/options.h"
 #include "cli/say.h"
 
@@ -30,7 +31,7 @@ static int run_check(const struct options *options)
 		if (result->required && !result->ok)
 			status = STATUS_FAILED;
 		if (!strcmp(result->name, PROBE_RECORD))
-			records = result->ok;
+			records = result->ok && pidns_is_initial();
 	}
 	printf("\n%s\n", status	   ? "loiter cannot work here: see MISSING"
 			 : records ? "loiter dump and loiter record work here"

@@ -13,7 +13,7 @@ struct program {
 	struct vec tgids; /* pid_t: of .child */
 };
 
-/* Starts the program of @options, held back, and then keeps only the power that observing takes.
+/* Starts the program of @options, held back.
  * Returns 0, or -errno with @err set; program_release in either case. */
 int program_start(struct program *program, const struct options *options, struct err *err);
 void program_release(struct program *program);

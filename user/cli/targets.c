@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/caps.h"
-#include "capture/links.h"
 #include "proc/cgroup.h"
 #include "proc/process.h"
 
@@ -116,7 +115,7 @@ void targets_release(struct targets *targets)
 
 int targets_drop_power(bool observing, struct err *err)
 {
-	unsigned int keep[READING_CNT + OBSERVING_CNT + 1];
+	unsigned int keep[READING_CNT + OBSERVING_CNT];
 	size_t cnt = READING_CNT;
 	int code;
 
@@ -124,8 +123,6 @@ int targets_drop_power(bool observing, struct err *err)
 	if (observing) {
 		memcpy(keep + cnt, observing_caps, sizeof(observing_caps));
 		cnt += OBSERVING_CNT;
-		if (links_need_admin())
-			keep[cnt++] = CAP_SYS_ADMIN;
 	}
 	code = caps_keep_only(keep, cnt);
 	return code ? err_set_errno(err, code, "cannot give up capabilities") : 0;

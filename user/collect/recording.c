@@ -244,9 +244,8 @@ int recording_begin(struct recording *recording, struct err *err)
 
 	if (code)
 		return code;
-	code = recorder_start(recording->recorder, &recording->book.start_ns, err);
-	if (!code)
-		code = learn_first(recording, recording->book.start_ns, err);
+	recording->book.start_ns = recorder_start(recording->recorder);
+	code = learn_first(recording, recording->book.start_ns, err);
 	return code ? code : snapshot_take(recording->capture, &recording->snapshot, err);
 }
 
@@ -257,8 +256,8 @@ int recording_begin_child(struct recording *recording, struct err *err)
 	if (code)
 		return code;
 	snapshot_forget_threads(&recording->snapshot);
-	code = recorder_start(recording->recorder, &recording->book.start_ns, err);
-	return code ? code : child_run(recording->options->child, err);
+	recording->book.start_ns = recorder_start(recording->recorder);
+	return child_run(recording->options->child, err);
 }
 
 void recording_add_losses(struct recording *recording)
@@ -277,6 +276,8 @@ void recording_add_losses(struct recording *recording)
 	counters[LOSS_PROCESSES_OVER_MAX] += recording->arrivals.over_max;
 	counters[LOSS_FUTEXES_OVER_MAX] += losses.dropped_futexes;
 	counters[LOSS_FUTEXES_UNTRACKED] += losses.dropped_futex_waits;
+	if (!recorder_sees_new_code(recording->recorder))
+		counters[LOSS_CODE_UNWATCHED] = recording->snapshot.targets.len;
 	recording->book.no_kstack_cnt += losses.dropped_kstacks;
 }
 
@@ -330,7 +331,8 @@ static int open_sources(struct recording *recording, const struct record_options
 						     .verify_every = options->verify_every };
 	struct capture_options capture_options = { .tgids = options->tgids,
 						   .tgid_cnt = options->tgid_cnt,
-						   .kstacks = options->kernel };
+						   .kstacks = options->kernel,
+						   .keep_clock = true };
 
 	find_softirqs(&recorder_options);
 	recording->recorder = recorder_new(&recorder_options, err);

@@ -59,6 +59,8 @@ static const struct {
 				     "futex wait|s of threads beyond the maximum" },
 	[LOSS_FUTEXES_NO_STACK] = { "futexes_no_stack",
 				    "futex call|s without a stack: not learned in time" },
+	[LOSS_CODE_UNWATCHED] = { "code_unwatched",
+				  "process|es in which this kernel lets code be exchanged unseen" },
 };
 
 const char *loss_name(enum loss loss)

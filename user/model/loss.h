@@ -43,6 +43,7 @@ enum loss {
 	LOSS_FUTEXES_OVER_MAX,	 /* of a recording: the table of futex calls was full */
 	LOSS_FUTEXES_UNTRACKED,	 /* of a recording: the table of waiting threads was full */
 	LOSS_FUTEXES_NO_STACK,	 /* of a recording: futex calls whose stack was not learned */
+	LOSS_CODE_UNWATCHED, /* of a recording: processes whose code may be exchanged unnoticed */
 	LOSS_CNT,
 };
 
