@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 REPO = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -21,26 +21,33 @@ bpftool curl eu-stack ldd python3
 
 # What single tests look at: where it is not installed, they are skipped in the VM as they are here.
 SERVERS = """
-redis-server redis-benchmark memcached nginx psql luajit perl strace ip
+redis-server redis-benchmark memcached nginx psql luajit strace ip
 """.split()
 
 # Patterns; what matches nothing is left out.
 FILES = """
 /etc/passwd /etc/group /etc/hosts /etc/nsswitch.conf /etc/services /etc/protocols /etc/ld.so.cache
 /usr/lib/*/libnss_files.so.2 /usr/lib64/libnss_files.so.2 /usr/lib/*/gconv/gconv-modules.cache
-/usr/lib/locale/C.utf8/LC_CTYPE /usr/share/perl5/Devel/NYTProf/flamegraph.pl
+/usr/share/perl5/Devel/NYTProf/flamegraph.pl
 /usr/lib/postgresql/*/bin/* /usr/lib/postgresql/*/lib/dict_snowball.so
 /usr/lib/postgresql/*/lib/plpgsql.so
 """.split()
 
 # Patterns of directories, with all that is in them.
 TREES = """
+/usr/lib/locale/C.utf8
 /usr/share/postgresql/*
 """.split()
 
 # Of Python's library, what no test needs.
 PYTHON_LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "ensurepip", "tkinter", "turtledemo",
                    "site-packages", "dist-packages", "pydoc_data", "distutils"}
+
+# A note that says: GNU, of type 3, with 20 bytes behind the name. It is among the first pages.
+BUILD_ID_BYTES = 20
+BUILD_ID_NOTE = b"\x04\0\0\0" + bytes([BUILD_ID_BYTES, 0, 0, 0]) + b"\x03\0\0\0GNU\0"
+NOTES_WITHIN_BYTES = 8192
+DEBUG_DIR = "/usr/lib/debug/.build-id"
 
 # Of this tree, for every run.
 REPO_FILES = """
@@ -115,6 +122,21 @@ def is_elf(path: str) -> bool:
             return file.read(4) == b"\x7fELF"
     except OSError:
         return False
+
+
+def _build_id(path: str) -> str:
+    """Returns the build ID of a file, in hex, or "" when it has none."""
+    with open(path, "rb") as file:
+        head = file.read(NOTES_WITHIN_BYTES)
+    start = head.find(BUILD_ID_NOTE) + len(BUILD_ID_NOTE)
+    return head[start:start + BUILD_ID_BYTES].hex() if start >= len(BUILD_ID_NOTE) else ""
+
+
+def debug_files(paths: Iterable[str]) -> list[str]:
+    """Returns the separate debug files that there are of @paths."""
+    ids = (_build_id(path) for path in paths if is_elf(path))
+    files = (f"{DEBUG_DIR}/{build_id[:2]}/{build_id[2:]}.debug" for build_id in ids if build_id)
+    return [path for path in files if os.path.exists(path)]
 
 
 def libraries(paths: list[str]) -> set[str]:

@@ -53,8 +53,9 @@ def _write_base(out: BinaryIO, init: Path) -> list[str]:
     for path in ("/dev", "/proc", "/sys", "/run", "/root", "/tmp", "/vm", "/etc"):
         archive.add_dir(path)
     archive.add_bytes("/init", init.read_bytes(), 0o755)
-    files = [*contents.base_files(), *contents.libraries([str(init)])]
-    for path in [*files, *sorted(contents.libraries(files))]:
+    files = contents.base_files()
+    libraries = sorted(contents.libraries([*files, str(init)]))
+    for path in [*files, *libraries, *contents.debug_files(libraries)]:
         archive.add(path)
     archive.close()
     return archive.files
