@@ -26,7 +26,8 @@ from typing import Any, Callable, Iterator, Optional
 REPO = Path(__file__).resolve().parents[2]
 LOITER = Path(os.environ.get("LOITER") or REPO / "build" / "loiter")
 WORKLOADS = REPO / "build" / "workloads"
-DEADLINE_S = 120  # for any one condition, on the slowest machine
+IN_VM = os.environ.get("LOITER_VM") == "1"  # as tests/vm sets it
+DEADLINE_S = 400 if IN_VM else 120  # for any one condition, on the slowest machine
 DETAIL_MAX = 2000
 
 # A target's debug files come from this machine alone, for both observers.
@@ -35,6 +36,12 @@ os.environ.pop("DEBUGINFOD_URLS", None)
 Pcs = list[int]
 Stacks = dict[int, Pcs]
 Thread = dict[str, Any]
+
+
+def sized(here: Any, in_vm: Any) -> Any:
+    """Returns how much of something a test takes. The VMs' processors are made of instructions of
+    ours, and are 5 to 20 times slower."""
+    return in_vm if IN_VM else here
 
 
 # --- checks -----------------------------------------------------------------------------------
@@ -61,6 +68,13 @@ def check(name: str, cond: object, detail: object = "") -> bool:
 def skip(name: str, why: str) -> None:
     _Tally.skipped += 1
     print(f"  skip  {name}: {why}", flush=True)
+
+
+def skip_in_vm(name: str, why: str) -> bool:
+    """Skips @name, and returns true, where a processor is as slow as that of a VM."""
+    if IN_VM:
+        skip(name, f"too slow without hardware to run it on: {why}")
+    return IN_VM
 
 
 def note(text: str) -> None:

@@ -17,8 +17,8 @@ from lib import Target, attempt, check, note
 THREADS = 40
 BLOCKED_S = 10
 SPINNERS = 4
-IDLE_MS = 5
-BUSY_MS = 20
+IDLE_MS = lib.sized(5, 25)
+BUSY_MS = lib.sized(20, 250)
 
 
 def parse_time_ns(text: str) -> int:

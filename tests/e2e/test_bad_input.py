@@ -18,6 +18,8 @@ from lib import attempt, check, note
 NOBODY = 65534
 FREE_PID = 4194303  # the kernel gives ids below this one
 DONE, FAILED, USAGE = 0, 1, 2
+HERD = lib.sized(2000, 500)
+BIG_HERD = lib.sized(5000, 500)
 
 # name, arguments, what the message has to say; {pid} is a process that can be looked at
 USAGE_CASES = [
@@ -182,7 +184,7 @@ def test_no_btf() -> None:
 
 
 def test_stdout() -> None:
-    with lib.workload("herd", 2000) as target:
+    with lib.workload("herd", HERD) as target:
         command = '"$LOITER" dump -p $PID -f threads'
         # The more is printed, the longer ago is the write that failed.
         for form in ("threads", "json"):
@@ -198,11 +200,11 @@ def test_stdout() -> None:
             done = shell(command + ' -o "$FILE" <&- >&- 2>&-', PID=target.pid, FILE=path / "out")
             blocks = (path / "out").read_text().count("\nherd_main(")
             check("no stdin, stdout and stderr, but -o: a whole file",
-                  done.returncode == DONE and blocks == 2000, (done, blocks))
+                  done.returncode == DONE and blocks == HERD, (done, blocks))
 
 
 def test_output() -> None:
-    with lib.workload("herd", 2000) as target, lib.scratch_dir() as path:
+    with lib.workload("herd", HERD) as target, lib.scratch_dir() as path:
         for option in ("-o", "--save"):
             for name, file, words in [
                     ("into a directory that is not there", "no-such-dir/out", ["No such file"]),
@@ -246,13 +248,13 @@ def interrupt(pid: int, path: Path, number: int, delay_s: float) -> str:
         return f"done, but there are {sorted(files)}"
     if not files.keys() <= {"out", "saved"}:
         return f"status {proc.returncode}, left behind {sorted(files)}"
-    if "out" in files and len(json.loads(files["out"])["processes"][0]["threads"]) != 5001:
+    if "out" in files and len(json.loads(files["out"])["processes"][0]["threads"]) != BIG_HERD + 1:
         return "half a file"
     return ""
 
 
 def test_interrupt() -> None:
-    with lib.workload("herd", 5000) as target, lib.scratch_dir() as path:
+    with lib.workload("herd", BIG_HERD) as target, lib.scratch_dir() as path:
         started = time.monotonic()
         lib.run_loiter("dump", "-p", target.pid, "-f", "json")
         whole_s = time.monotonic() - started

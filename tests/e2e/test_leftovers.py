@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import lib  # pylint: disable=wrong-import-position
 from lib import attempt, check, note, skip
 
-KILLS = 60
+KILLS = lib.sized(60, 12)
 SEED = 20261123
-THREADS = 2000
+THREADS = lib.sized(2000, 200)
 Objects = dict[str, set[int]]
 
 

@@ -9,9 +9,9 @@ import resource
 import subprocess
 from pathlib import Path
 
-from lib import LOITER, attempt, check, finish, need_loiter, wait_for
+from lib import LOITER, attempt, check, finish, need_loiter, sized, wait_for
 
-PROCESSES = 120
+PROCESSES = sized(120, 80)
 SOFT_FILES = 64
 MEMORY_MAX_MB = 200
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Callable
 
 import lib
-from lib import Target, attempt, check, finish, need_loiter, note, skip, workload
+from lib import Target, attempt, check, finish, need_loiter, note, skip, skip_in_vm, workload
 from recording import Recording, by_thread, recording, report_of, spans_of
 
-MEMBERS = 1000
+MEMBERS = lib.sized(1000, 100)
 CONSERVED_SHARE = 0.01
 WINDOW = "3s"
-BIRTHS = 20_000
+BIRTHS = lib.sized(20_000, 2000)
 PATH_BITS = 20
 STOPPED_BLOCKS = 45_000  # new stacks that fill the ring buffer of 8 MiB more than once
 TABLE_BLOCKS = 160_000  # more than the tables' 65,536
@@ -159,6 +159,8 @@ def stop_while(running: Recording, work: Callable[[], object]) -> None:
 def test_stopped_reader() -> None:
     """New stacks by the thousand while nobody reads: those that found no room come again."""
     name = "loiter stopped among new stacks"
+    if skip_in_vm(name, "45,000 new stacks"):
+        return
     with workload("paths", 60_000, 40) as target:
         with recording("-p", target.pid, "-d", "0", "--by", "wall", "-t", form="folded") as running:
             wait_count(target, 100)
@@ -201,6 +203,8 @@ def test_stopped_births() -> None:
 def test_full_tables() -> None:
     """More stacks than the tables of stacks and of sums have room for."""
     name = "tables full"
+    if skip_in_vm(name, "160,000 stacks"):
+        return
     with workload("paths", 1 << PATH_BITS) as target:
         with recording("-p", target.pid, "-d", "0", "--by", "wall", "-t", form="folded") as running:
             wait_count(target, TABLE_BLOCKS)
@@ -219,6 +223,8 @@ def test_full_tables() -> None:
 def test_full_rules() -> None:
     """More call sites than the table of rules has room for."""
     name = "rules full"
+    if skip_in_vm(name, "250,000 call sites"):
+        return
     if not (lib.WORKLOADS / "hops").exists():
         skip(name, "no such workload on this architecture")
         return

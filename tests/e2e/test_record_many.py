@@ -6,12 +6,13 @@ import os
 import signal
 from typing import Optional
 
+import lib
 from lib import attempt, check, finish, need_loiter, note, workload
 from recording import (Recording, Report, Truth, check_verdict, check_verdicts, judge_blocks,
                        judged, recording)
 
-BIRTHS = 20_000
-FORKS = 100
+BIRTHS = lib.sized(20_000, 2000)
+FORKS = lib.sized(100, 20)
 DEPTHS = 9
 
 BIRTH = Truth(r"birth_\w+|main|give_birth|wait_for_stop|start_thread_of", "",

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Callable
 
 import loads
+import lib
 from lib import attempt, check, finish, need_loiter, note, skip, workload
 from loads import Absent
 from recording import (EXACT, LACKING, UNLEARNED, Report, Span, Truth, judged, report_of,
@@ -14,8 +15,11 @@ from recording import (EXACT, LACKING, UNLEARNED, Report, Span, Truth, judged, r
 Load = Callable[[], AbstractContextManager[list[int]]]
 
 SHARE_COMPLETE = 0.999
-WARM_UP_NS = 50_000_000
-WINDOW = "3s"
+WARM_UP_NS = lib.sized(50_000_000, 1_000_000_000)
+WINDOW = lib.sized("3s", "10s")
+RING_WINDOW = lib.sized("1s", "5s")
+LEAST_BLOCKS = lib.sized(1000, 200)
+LEAST_VERIFIED = lib.sized(200, 20)
 
 # As tests/workloads/ring.c has them.
 RING = {"red": "red_turn red_main",
@@ -80,7 +84,7 @@ def check_ring(name: str, report: Report, wait: str) -> None:
 def test_wakers(way: str) -> None:
     name = f"ring by {way}"
     with workload("ring", way) as target:
-        report = report_of(name, "-p", target.pid, "-d", "1s", "--by", "waker", "-t")
+        report = report_of(name, "-p", target.pid, "-d", RING_WINDOW, "--by", "waker", "-t")
     if report:
         check_ring(name, report, RING_WAITS[way])
 
@@ -100,7 +104,7 @@ def check_complete(name: str, report: Report) -> None:
     note(f"{name}: {complete} of {total} blocks complete, {partial} in part, "
          f"lost {report['losses']}")
     check(f"{name}: {SHARE_COMPLETE:.1%} of the blocks are complete",
-          total > 1000 and total - complete <= (1 - SHARE_COMPLETE) * total + early,
+          total > LEAST_BLOCKS and total - complete <= (1 - SHARE_COMPLETE) * total + early,
           f"{complete} of {total}, early {early}, lost {report['losses']}")
     check(f"{name}: where its code was learned, a stack is whole",
           partial <= (1 - SHARE_COMPLETE) * total, f"{partial} of {total}, lost {report['losses']}")
@@ -109,7 +113,7 @@ def check_complete(name: str, report: Report) -> None:
 def test_load(name: str, load: Load, verify_every: int) -> None:
     try:
         with load() as pids:
-            report = judged(name, *pid_args(pids), "-d", WINDOW, verified=200,
+            report = judged(name, *pid_args(pids), "-d", WINDOW, verified=LEAST_VERIFIED,
                             every=verify_every)
     except Absent as absent:
         skip(name, str(absent))

@@ -15,8 +15,8 @@ import truth as truth_lib
 from lib import Pcs, Target, Thread, attempt, check, skip
 
 ROUNDS_MAX = 10
-LOAD_SAMPLES = 20
-MIX_THREADS = 200
+LOAD_SAMPLES = lib.sized(20, 6)
+MIX_THREADS = lib.sized(200, 60)
 MIX_VARIANTS = ("mix", "mix-O0", "mix-static", "mix-static-pie", "mix-stripped")
 
 
