@@ -65,7 +65,7 @@ def run_and_leave(path: Path, *args: object) -> tuple[int, str]:
 
 def test_dump_program() -> None:
     with lib.scratch_dir() as path:
-        status, text = run_and_leave(path, "dump", "-d", "2s", "-o", path / "report", "-f", "json",
+        status, text = run_and_leave(path, "dump", "-d", lib.sized("2s", "10s"), "-o", path / "report", "-f", "json",
                                      "--", WORKLOADS / "makers")
     check("dump of a program: works", status == 0)
     report = json.loads(text)
@@ -104,7 +104,7 @@ def test_beside() -> None:
 
 def test_record_program() -> None:
     done = run("record", "-f", "json", "--by", "wall", "--", "/bin/sh", "-c",
-               "sleep 0.3; exit 3")
+               f"sleep {lib.sized(0.3, 2)}; exit 3")
     if not check("record of a program: works", done.returncode == 0, done.stderr):
         return
     check("record of a program: its status is told", "ended with status 3" in done.stderr,

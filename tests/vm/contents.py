@@ -21,14 +21,13 @@ bpftool curl eu-stack ldd python3
 
 # What single tests look at: where it is not installed, they are skipped in the VM as they are here.
 SERVERS = """
-redis-server redis-benchmark memcached nginx psql luajit strace ip
+redis-server redis-benchmark memcached nginx luajit strace ip
 """.split()
 
 # Patterns; what matches nothing is left out.
 FILES = """
 /etc/passwd /etc/group /etc/hosts /etc/nsswitch.conf /etc/services /etc/protocols /etc/ld.so.cache
 /usr/lib/*/libnss_files.so.2 /usr/lib64/libnss_files.so.2 /usr/lib/*/gconv/gconv-modules.cache
-/usr/share/perl5/Devel/NYTProf/flamegraph.pl
 /usr/lib/postgresql/*/bin/* /usr/lib/postgresql/*/lib/dict_snowball.so
 /usr/lib/postgresql/*/lib/plpgsql.so
 """.split()

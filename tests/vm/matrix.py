@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ JOBS_MAX = 2
 MEM_MB = 1536
 LIMIT_S = 1500
 KERNEL_LOG = "kernel log"  # a row of the table that is no test
+NOT_REACHED = "not reached"
+WHY_ENDED = {vm.TIMED_OUT: "the VM took too long", vm.KERNEL_DIED: "the kernel died"}
 FAULTS_MAX = 25
 
 print_lock = threading.Lock()
@@ -52,10 +55,11 @@ def say(text: str) -> None:
 
 def read_lines(fd: int, column: Column, reader: Reader, log: Path) -> None:
     """Reads what a VM says to its end, and passes on how each test went."""
+    started = time.monotonic()
     with open(fd, encoding="utf-8", errors="replace") as lines, \
             open(log, "w", encoding="utf-8") as kept:
         for line in lines:
-            kept.write(line)
+            kept.write(f"{time.monotonic() - started:7.1f}  {line}")
             kept.flush()
             name = reader.current
             if reader.read(line.rstrip()):
@@ -78,12 +82,12 @@ def boot(column: Column, cells: list[plan.Cell], log: Path) -> None:
         thread.join()
     log.with_suffix(".klog").write_text("\n".join(ended.kernel_log) + "\n", encoding="utf-8")
     column.results, column.insns = reader.results, reader.insns
-    why = {vm.TIMED_OUT: "the VM took too long", vm.KERNEL_DIED: "the kernel died"}.get(
-        ended.status, "the VM ended early")
+    why = WHY_ENDED.get(ended.status, "the VM ended early")
     for cell in cells:
-        if cell.name not in column.results:
-            where = "" if cell.name == reader.current else f" in {reader.current or 'no test'}"
-            column.results[cell.name] = Result(failed=1, faults=[why + where])
+        if cell.name == reader.current:
+            column.results[cell.name] = Result(failed=1, faults=[why])
+        elif cell.name not in column.results:
+            column.results[cell.name] = Result(failed=1, faults=[NOT_REACHED])
     column.results[KERNEL_LOG] = reader.read_kernel_log(ended.said_meanwhile())
 
 
@@ -124,8 +128,12 @@ def print_skips(columns: list[Column]) -> None:
 
 def print_faults(columns: list[Column]) -> None:
     for column in columns:
+        unreached = [name for name, result in column.results.items()
+                     if result.faults == [NOT_REACHED]]
+        if unreached:
+            print(f"\n{column.title}: FAILED, not reached: {', '.join(unreached)}")
         for name, result in column.results.items():
-            if result.failed:
+            if result.failed and name not in unreached:
                 print(f"\n{column.title}, {name}: FAILED, see build/vm/{column.kernel}.log")
                 print(*(f"    {line}" for line in result.faults[:FAULTS_MAX]), sep="\n")
 

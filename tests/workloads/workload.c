@@ -155,6 +155,15 @@ static bool look_at_tasks(pid_t except, uint64_t *ret_run_cnt)
 	return blocked;
 }
 
+bool is_blocked(pid_t tid)
+{
+	uint64_t run_cnt = 0;
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", (int)tid);
+	return look_at_task(name, &run_cnt);
+}
+
 void wait_settled(pid_t except)
 {
 	uint64_t before = 0, after = 0;

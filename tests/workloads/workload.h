@@ -45,6 +45,9 @@ pthread_t start_thread_of(void *(*run)(void *), void *arg, size_t stack_bytes);
  * wait_for_stop() takes them. To be called first. */
 void workload_init(void);
 
+/* Whether thread @tid of this process is blocked, or gone. */
+bool is_blocked(pid_t tid);
+
 /* Waits until every thread but the calling one and @except (a tid, or 0) is blocked and none of
  * them ran between two looks. */
 void wait_settled(pid_t except);
