@@ -16,10 +16,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import lib  # pylint: disable=wrong-import-position
+import recording
 from lib import attempt, check, note, skip
 
 KILLS = lib.sized(60, 12)
 SEED = 20261123
+CAP_SYS_ADMIN = 21
 THREADS = lib.sized(2000, 200)
 Objects = dict[str, set[int]]
 
@@ -158,9 +160,23 @@ def test_untouched_meanwhile() -> None:
               not any(statuses) and seen and seen <= {("S", "0")}, (seen, statuses))
 
 
+def test_power() -> None:
+    """What parses the files of others has no more power than that takes: nothing with which to
+    mount, load modules or enter namespaces, also where the CPU clock is opened with it."""
+    with lib.workload("herd", 3) as target:
+        for args in (["--by", "wall"], ["--by", "futex"]):
+            name = f"record {' '.join(args)}"
+            with recording.recording("-d", "0", "-p", target.pid, *args) as running:
+                pid = running.proc.pid
+                caps = int(lib.status_fields(pid, pid)["CapEff"], 16)
+                status, _, notes = running.stop()
+            check(f"{name}: works", status == 0, notes)
+            check(f"{name}: without CAP_SYS_ADMIN", not caps >> CAP_SYS_ADMIN & 1, hex(caps))
+
+
 def main() -> None:
     lib.need_loiter()
-    for test in (test_two_at_once, test_killed, test_untouched_meanwhile):
+    for test in (test_two_at_once, test_killed, test_untouched_meanwhile, test_power):
         attempt(test.__name__, test)
     lib.finish()
 
