@@ -18,11 +18,12 @@ from recording import (Report, by_thread, check_verdict, functions, record, reco
 
 SHARE_COMPLETE = lib.sized(0.99, 0.8)  # the first ones, until they are learned, lack
 CONSERVED_SHARE = 0.01
-WINDOW_S = lib.sized(3, 8)
+WINDOW_S = lib.sized(3, 2)
+LOAD_WINDOW_S = lib.sized(3, 8)
 
 
 def check_verified(name: str, *args: object) -> None:
-    done = record(*args, "-d", f"{WINDOW_S}s", "--verify", 8, "-f", "folded", "-q")
+    done = record(*args, "--verify", 8, "-f", "folded", "-q")
     check_verdict(name, done.stderr, 20)
 
 
@@ -33,11 +34,12 @@ def check_complete(name: str, report: Report) -> None:
           f"{complete} of {count}, lost {report['losses']}")
 
 
-def check_load(name: str, pid: int) -> None:
-    report = report_of(name, "-p", pid, "-d", f"{WINDOW_S}s")
+def check_load(name: str, pid: int, window_s: int) -> None:
+    what = ("-p", pid, "-d", f"{window_s}s")
+    report = report_of(name, *what)
     if report:
         check_complete(name, report)
-    check_verified(name, "-p", pid)
+    check_verified(name, *what)
 
 
 def test_redis() -> None:
@@ -49,14 +51,14 @@ def test_redis() -> None:
         load = subprocess.Popen([benchmark, "-p", str(target.port), "-q", "-n", "100000000",
                                  "-t", "get"], stdout=subprocess.DEVNULL)
         try:
-            check_load("redis under load", target.pid)
+            check_load("redis under load", target.pid, LOAD_WINDOW_S)
         finally:
             lib.stop_process(load)
 
 
 def test_busy() -> None:
     with workload("busy") as target:
-        check_load("busy", target.pid)
+        check_load("busy", target.pid, WINDOW_S)
 
 
 def test_conservation() -> None:

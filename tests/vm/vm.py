@@ -18,7 +18,8 @@ QEMU = "qemu-system-x86_64"
 # With thread=multi TCG loses code that one CPU changes for another: the kernel dies at random.
 ACCEL = "tcg,thread=single"
 # Nothing here is in real time, so stalls mean nothing; all else that is wrong with a kernel ends it.
-CMDLINE = "console=ttyS2 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
+CMDLINE = ("console=ttyS2 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
+           "mitigations=off")
 MARK = "vm: the command begins"  # as init.c writes it to the kernel's log
 BTF_PLACE = "/vm/btf"  # of the running kernel, out of its image
 
