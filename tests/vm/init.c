@@ -5,7 +5,7 @@
  * The command is in /vm/job: the directory to run in and the words of the command, each ended by a
  * NUL. Its output, both streams through one pipe so that it does not take the line for a terminal,
  * goes out on ttyS0; its exit status in decimal on ttyS1, which stays silent when the kernel dies.
- * What the kernel says is on ttyS2 (console=); a mark there tells where the command began.
+ * What the kernel says is on ttyS2 (console=), between two marks while the command runs.
  *
  * No limit is raised but that of open files, to what distributions have: loiter has to get along
  * with what a kernel gives by itself. */
@@ -107,9 +107,8 @@ static int open_line(const char *path)
 }
 
 /* Without stdio: it asks where it is in the file, which this one refuses. */
-static void mark_kernel_log(void)
+static void mark_kernel_log(const char *mark)
 {
-	static const char mark[] = "<5>vm: the command begins\n";
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -229,15 +228,17 @@ static int run_job(int out_fd)
 
 int main(void)
 {
-	int out_fd, status_fd;
+	int out_fd, status_fd, status;
 
 	make_root_a_mount();
 	mount_all();
 	start_loopback();
 	out_fd = open_line("/dev/ttyS0");
 	status_fd = open_line("/dev/ttyS1");
-	mark_kernel_log();
-	dprintf(status_fd, "%d\n", run_job(out_fd));
+	mark_kernel_log("<5>vm: the command begins\n");
+	status = run_job(out_fd);
+	mark_kernel_log("<5>vm: the command ended\n");
+	dprintf(status_fd, "%d\n", status);
 	tcdrain(out_fd);
 	tcdrain(status_fd);
 	sync();

@@ -20,7 +20,7 @@ ACCEL = "tcg,thread=single"
 # Nothing here is in real time, so stalls mean nothing; all else that is wrong with a kernel ends it.
 CMDLINE = ("console=ttyS2 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
            "mitigations=off")
-MARK = "vm: the command begins"  # as init.c writes it to the kernel's log
+BEGIN, END = "vm: the command begins", "vm: the command ended"  # as init.c marks the kernel's log
 BTF_PLACE = "/vm/btf"  # of the running kernel, out of its image
 
 
@@ -41,11 +41,10 @@ class Ended:
     kernel_log: list[str]
 
     def said_meanwhile(self) -> list[str]:
-        """Returns what the kernel said since the command began; all when it never did."""
-        for i, line in enumerate(self.kernel_log):
-            if MARK in line:
-                return self.kernel_log[i + 1:]
-        return self.kernel_log
+        """Returns what the kernel said while the command ran; all when it never began."""
+        begin = next((i + 1 for i, line in enumerate(self.kernel_log) if BEGIN in line), 0)
+        end = next((i for i, line in enumerate(self.kernel_log) if END in line), None)
+        return self.kernel_log[begin:end]
 
 
 def _qemu_argv(machine: Machine, vmlinuz: Path, initrd: Path, folder: Path) -> list[str]:
