@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """One virtual machine: a kernel, a file system, a command, its output and its exit status."""
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -92,6 +93,8 @@ def _prepare(folder: Path, cache: Path, kernel: kernels.Kernel, machine: Machine
 def boot(name: str, machine: Machine, command: Sequence[str], out: Optional[int] = None) -> Ended:
     """Runs @command as root in a VM with the kernel @name. What it prints goes to the file
     descriptor @out, or to this process's output. Raises SetupError when there can be no VM."""
+    if platform.machine() != "x86_64":
+        raise SetupError("what is built here does not run in VMs, which are x86-64")
     if not shutil.which(os.environ.get("LOITER_VM_QEMU") or QEMU):
         raise SetupError(f"no {QEMU}; sudo ./deps.sh install test")
     kernel = kernels.get(name)
