@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -234,7 +235,7 @@ static void test_snapshot_of_a_child(void **state)
 struct herd {
 	atomic_bool ready;
 	_Atomic pid_t tids[HERD_MAX];
-	atomic_bool end[HERD_MAX];
+	sem_t end[HERD_MAX];
 };
 
 static struct herd *herd;
@@ -244,8 +245,8 @@ static void *wait_for_end(void *arg)
 	size_t i = (size_t)(uintptr_t)arg;
 
 	herd->tids[i] = gettid();
-	while (!herd->end[i])
-		usleep(1000);
+	while (sem_wait(&herd->end[i]))
+		;
 	return NULL;
 }
 
@@ -268,6 +269,8 @@ static pid_t start_herd(void *(*thread_main)(void *), size_t thread_cnt)
 
 	herd = mmap(NULL, sizeof(*herd), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(herd, MAP_FAILED);
+	for (size_t i = 0; i < HERD_MAX; i++)
+		assert_int_equal(sem_init(&herd->end[i], 1, 0), 0);
 	child = fork();
 	if (child) {
 		while (!herd->ready)
@@ -305,7 +308,7 @@ static int end_most(void *arg, const struct wire_record *record)
 		char path[64];
 
 		snprintf(path, sizeof(path), "/proc/%u/task/%d", record->task.tgid, herd->tids[i]);
-		herd->end[i] = true;
+		sem_post(&herd->end[i]);
 		while (!access(path, F_OK))
 			usleep(100);
 	}
