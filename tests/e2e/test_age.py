@@ -17,6 +17,8 @@ from lib import Target, attempt, check, note
 THREADS = 40
 BLOCKED_S = 10
 SPINNERS = 4
+IDLE_ROUNDS = lib.sized(3, 2)
+BUSY_ROUNDS = lib.sized(5, 2)
 IDLE_MS = lib.sized(5, 25)
 BUSY_MS = lib.sized(20, 250)
 
@@ -92,10 +94,10 @@ def test_ages() -> None:
             return
         left_ns = max(since.values()) + BLOCKED_S * 10**9 - time.monotonic_ns()
         time.sleep(max(left_ns, 0) / 1e9)
-        for i in range(3):
+        for i in range(IDLE_ROUNDS):
             check_ages(f"idle machine, {i + 1}", target, IDLE_MS)
         with busy_machine():
-            for i in range(5):
+            for i in range(BUSY_ROUNDS):
                 check_ages(f"{SPINNERS} processes spinning, {i + 1}", target, BUSY_MS)
 
 
