@@ -176,6 +176,38 @@ static void test_table_finds_what_was_put(void **state)
 	table_release(&table);
 }
 
+/* What is left is found, wherever it moved: keys of few homes, removed in any order. */
+static void test_table_forgets(void **state)
+{
+	enum { KEYS = 500 };
+	struct table table;
+	uint32_t value;
+
+	(void)state;
+	table_init(&table, 1000);
+	table_remove(&table, 1); /* of an empty one */
+	for (uint32_t round = 0; round < 20; round++) {
+		for (uint32_t i = 0; i < KEYS; i++)
+			assert_int_equal(table_put(&table, i * 7, i), 0);
+		assert_int_equal(table.len, KEYS);
+		for (uint32_t i = 0; i < KEYS; i++) {
+			uint32_t at = (i * 211 + round * 17) % KEYS;
+
+			table_remove(&table, at * 7);
+			table_remove(&table, at * 7);
+			assert_int_equal(table_find(&table, at * 7, &value), 0);
+			assert_int_equal(table.len, KEYS - 1 - i);
+			for (uint32_t j = i + 1; j < KEYS; j += 13) {
+				at = (j * 211 + round * 17) % KEYS;
+				assert_int_equal(table_find(&table, at * 7, &value), 1);
+				assert_int_equal(value, at);
+			}
+		}
+	}
+	assert_true(table.slot_cnt <= 2048);
+	table_release(&table);
+}
+
 static void test_hash_tells_lengths_apart(void **state)
 {
 	static const char zeros[32];
@@ -281,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_buf_appends),
 		cmocka_unit_test(test_buf_keeps_its_maximum),
 		cmocka_unit_test(test_table_finds_what_was_put),
+		cmocka_unit_test(test_table_forgets),
 		cmocka_unit_test(test_hash_tells_lengths_apart),
 		cmocka_unit_test(test_strpool_interns),
 		cmocka_unit_test(test_strpool_counts_what_does_not_fit),

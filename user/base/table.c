@@ -24,11 +24,17 @@ void table_release(struct table *table)
 	table->slot_cnt = table->len = 0;
 }
 
+/* Returns the index of the slot that @key is looked for in first. */
+static uint32_t table_home(const struct table *table, uint64_t key)
+{
+	return (uint32_t)hash_mix(0, key) & (table->slot_cnt - 1);
+}
+
 /* Returns the slot of @key, or the free slot where it belongs. */
 static struct table_slot *table_slot(const struct table *table, uint64_t key)
 {
 	uint32_t mask = table->slot_cnt - 1;
-	uint32_t idx = (uint32_t)hash_mix(0, key) & mask;
+	uint32_t idx = table_home(table, key);
 
 	while (table->slots[idx].value_plus_1 && table->slots[idx].key != key)
 		idx = (idx + 1) & mask;
@@ -83,6 +89,27 @@ int table_put(struct table *table, uint64_t key, uint32_t value)
 	slot->key = key;
 	slot->value_plus_1 = value + 1;
 	return 0;
+}
+
+/* Those behind the slot that becomes free move up into it, but for what is not looked for there. */
+void table_remove(struct table *table, uint64_t key)
+{
+	uint32_t mask = table->slot_cnt - 1, free_idx, idx;
+	struct table_slot *slot = table->slot_cnt ? table_slot(table, key) : NULL;
+
+	if (!slot || !slot->value_plus_1)
+		return;
+	free_idx = (uint32_t)(slot - table->slots);
+	for (idx = (free_idx + 1) & mask; table->slots[idx].value_plus_1; idx = (idx + 1) & mask) {
+		uint32_t home = table_home(table, table->slots[idx].key);
+
+		if (((idx - home) & mask) < ((idx - free_idx) & mask))
+			continue;
+		table->slots[free_idx] = table->slots[idx];
+		free_idx = idx;
+	}
+	table->slots[free_idx].value_plus_1 = 0;
+	table->len--;
 }
 
 uint64_t hash_bytes(const void *bytes, size_t len)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * A hash table from any 64-bit key to a 32-bit value below UINT32_MAX; open addressing, linear
- * probes, at most half full, born with a maximum. Nothing is ever removed.
+ * probes, at most half full, born with a maximum.
  */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
@@ -30,6 +30,9 @@ int table_find(const struct table *table, uint64_t key, uint32_t *ret_value);
 
 /* Sets @key to @value. Returns 0, -E2BIG (maximum reached) or -ENOMEM. */
 int table_put(struct table *table, uint64_t key, uint32_t value);
+
+/* Removes @key, if it is there. */
+void table_remove(struct table *table, uint64_t key);
 
 /* Mixes @x into @hash: how every 64-bit hash in loiter is made. @hash may itself be a small number,
  * such as an index: it is spread first, since a bare xor would make (1, 2) and (2, 1) one. */
