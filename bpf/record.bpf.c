@@ -9,6 +9,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/birth.h"
+#include "bpf/death.h"
 #include "bpf/futex.h"
 #include "bpf/kstack.h"
 #include "bpf/watch.h"

@@ -7,7 +7,7 @@
  * A record is its header followed by its body; .size_bytes counts both.
  *
  *   task iterator:  TASK [KSTACK] TASK [KSTACK] ...
- *   ring buffers:   SAMPLE; and of a recording: STACK MISS TICK EXIT REMAP VERIFY BIRTH
+ *   ring buffers:   SAMPLE; and of a recording: STACK MISS TICK EXIT REMAP VERIFY BIRTH DEATH
  */
 #ifndef BPF_WIRE_H
 #define BPF_WIRE_H
@@ -36,6 +36,7 @@ enum wire_type {
 	WIRE_REMAP = 8,
 	WIRE_VERIFY = 9,
 	WIRE_BIRTH = 10,
+	WIRE_DEATH = 11,
 };
 
 /* Bits of wire_task.flags and wire_sample.flags. */
@@ -247,6 +248,17 @@ struct wire_birth {
 	char creator_comm[WIRE_COMM_BYTES];
 };
 
+/* A thread ended; told of where there is no WIRE_EXIT. */
+struct wire_death {
+	struct wire_header header;
+	__u32 tid;
+	__u32 tgid;
+	__u64 start_ns;	    /* of the thread: CLOCK_BOOTTIME */
+	__u64 time_ns;	    /* CLOCK_BOOTTIME */
+	__u32 with_process; /* 1: it ended because its process did */
+	__u32 pad;
+};
+
 /* The stack of a thread's creator, as a recording shows it to other loiters. */
 struct wire_birth_stack {
 	__u32 end; /* enum stack_end of the model */
@@ -367,6 +379,7 @@ _Static_assert(sizeof(struct wire_run) == 128, "wire_run");
 _Static_assert(sizeof(struct wire_exit) == 160, "wire_exit");
 _Static_assert(sizeof(struct wire_remap) == 24, "wire_remap");
 _Static_assert(sizeof(struct wire_birth) == 56, "wire_birth");
+_Static_assert(sizeof(struct wire_death) == 40, "wire_death");
 _Static_assert(sizeof(struct wire_birth_stack) == 16 + 12 * (WIRE_WALK_MAX + 1),
 	       "wire_birth_stack");
 _Static_assert(sizeof(struct wire_span_key) == 48, "wire_span_key");

@@ -55,6 +55,9 @@ static uint64_t check_record(void)
 	case WIRE_BIRTH:
 		require(strnlen(record.birth.creator_comm, WIRE_COMM_BYTES) < WIRE_COMM_BYTES);
 		return hash_bytes(&record.birth, sizeof(record.birth));
+	case WIRE_DEATH:
+		require(record.death.tid && record.death.with_process <= 1);
+		return hash_bytes(&record.death, sizeof(record.death));
 	case WIRE_REMAP:
 		return hash_bytes(&record.remap, sizeof(record.remap));
 	}

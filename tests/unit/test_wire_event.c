@@ -2,6 +2,7 @@
 /* Bytes from the kernel -> records: what is right is handed out, everything else is noticed. */
 #include "unit.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -274,6 +275,36 @@ static void test_comm_ends(void **state)
 	assert_string_equal(record.task.comm, "xxxxxxxxxxxxxxx");
 }
 
+/* Of a thread and a process, and with its process or not. */
+static void test_deaths(void **state)
+{
+	static const struct {
+		uint32_t tid, tgid, with_process;
+		bool is_valid;
+	} cases[] = { { 5, 4, 0, true },
+		      { 5, 4, 1, true },
+		      { 0, 4, 0, false },
+		      { 5, 0, 0, false },
+		      { 5, 4, 2, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct wire_death death = { .header = { WIRE_DEATH, sizeof(death) },
+						  .tid = cases[i].tid,
+						  .tgid = cases[i].tgid,
+						  .start_ns = 123,
+						  .with_process = cases[i].with_process };
+		struct wire_reader reader;
+
+		wire_reader_init(&reader, &death, sizeof(death));
+		assert_int_equal(wire_reader_next(&reader, &record),
+				 cases[i].is_valid ? WIRE_NEXT_RECORD : WIRE_NEXT_END);
+		assert_int_equal(reader.bad_cnt, !cases[i].is_valid);
+		if (cases[i].is_valid)
+			assert_memory_equal(&record.death, &death, sizeof(death));
+	}
+}
+
 static void test_futex_keys(void **state)
 {
 	const struct wire_futex_key key = { .tgid = 1, .op = WIRE_FUTEX_WAIT };
@@ -326,6 +357,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_size_is_not_partial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_contradictions_are_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_comm_ends, setup, teardown),
+		cmocka_unit_test(test_deaths),
 		cmocka_unit_test(test_futex_keys),
 		cmocka_unit_test(test_futex_waits),
 	};

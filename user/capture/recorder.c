@@ -140,6 +140,7 @@ static void choose_programs(struct recorder *recorder, const struct recorder_opt
 	skel->rodata->cfg_futexes = options->futexes;
 	/* What has nothing to do need not be verified. */
 	bpf_program__set_autoload(skel->progs.on_tick, options->sample_hz > 0);
+	bpf_program__set_autoload(skel->progs.on_death, options->deaths);
 	bpf_program__set_autoload(skel->progs.on_futex_enter, options->futexes);
 	bpf_program__set_autoload(skel->progs.on_futex_exit, options->futexes);
 	bpf_map__set_autocreate(skel->maps.futexes, options->futexes);

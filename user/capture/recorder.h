@@ -28,6 +28,7 @@ struct recorder_options {
 	uint32_t tgid_cnt;
 	bool from_exec;		     /* each from its next exec on */
 	bool births_only;	     /* only who creates threads and processes */
+	bool deaths;		     /* of these, which end */
 	uint64_t min_block_ns;	     /* single blocks shorter than this are not booked */
 	uint32_t sample_hz;	     /* of the CPU clock; 0: none */
 	bool wakers;		     /* note who wakes whom */

@@ -68,15 +68,27 @@ int book_index_entries(struct book *book)
 	return 0;
 }
 
+/* Notes the address space of @stack, which may be new. Returns @stack, STACKSET_NONE for want of
+ * room. */
+static uint32_t keep_space(struct book *book, uint32_t stack, uint32_t space)
+{
+	bool is_new = stack == book->stack_spaces.len;
+
+	return is_new && vec_append(&book->stack_spaces, &space, 1) ? STACKSET_NONE : stack;
+}
+
 void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct walk *walk)
 {
-	uint32_t stack = stackset_add(&book->stacks, space, walk);
+	uint32_t stack = keep_space(book, stackset_add(&book->stacks, space, walk), space);
 
-	if (stack == STACKSET_NONE)
-		return;
-	if (stack == book->stack_spaces.len && vec_append(&book->stack_spaces, &space, 1))
-		return;
-	table_put(&book->stack_by_id, id, stack);
+	if (stack != STACKSET_NONE)
+		table_put(&book->stack_by_id, id, stack);
+}
+
+uint32_t book_keep_stack(struct book *book, uint32_t space, const struct stackset *from,
+			 uint32_t idx)
+{
+	return keep_space(book, stackset_add_of(&book->stacks, space, from, idx), space);
 }
 
 /* The stack of @cnt blocks or samples by the kernel's id of it. */

@@ -90,6 +90,11 @@ bool book_find_entry(const struct book *book, uint32_t tid, uint32_t start_us, u
 /* Notes that the kernel's stack @id is @walk in address space @space. */
 void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct walk *walk);
 
+/* Keeps stack @idx of @from, walked in address space @space, as one of the book's. Returns its
+ * index there, STACKSET_NONE for want of room. */
+uint32_t book_keep_stack(struct book *book, uint32_t space, const struct stackset *from,
+			 uint32_t idx);
+
 /* Notes that a thread was created. */
 void book_add_birth(struct book *book, const struct wire_birth *birth);
 

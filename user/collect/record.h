@@ -31,7 +31,8 @@ struct record_options {
 	uint64_t duration_ns;	   /* 0: until stopped */
 	uint32_t sample_hz;	   /* of the CPU clock; 0: none */
 	uint64_t min_block_ns;
-	bool births_only;      /* of births_take */
+	bool births_only;      /* of births_take and leaks_take */
+	bool deaths;	       /* of leaks_take */
 	bool wakers;	       /* who woke them, by stack */
 	bool kernel;	       /* the kernel's part of stacks too */
 	bool futexes;	       /* futex calls as well */

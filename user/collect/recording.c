@@ -61,8 +61,7 @@ static void stack_to_show(const struct walk *walk, const struct target *space,
 	}
 }
 
-/* Lets other loiters know who created a thread. */
-static void show_birth(struct recording *recording, const struct wire_birth *birth)
+void recording_on_birth(struct recording *recording, const struct wire_birth *birth)
 {
 	const struct book *book = &recording->book;
 	struct wire_birth_stack *shown = &recording->shown_stack;
@@ -79,6 +78,7 @@ static void show_birth(struct recording *recording, const struct wire_birth *bir
 		table_put(&recording->shown, birth->stack_id, 1);
 	}
 	recorder_show_birth(recording->recorder, birth);
+	spaces_inherit(&recording->spaces, birth->creator_tgid, birth->tgid);
 }
 
 int recording_on_event(void *arg, const struct wire_record *record)
@@ -115,8 +115,10 @@ int recording_on_event(void *arg, const struct wire_record *record)
 		return 0;
 	case WIRE_BIRTH:
 		book_add_birth(&recording->book, &record->birth);
-		show_birth(recording, &record->birth);
-		spaces_inherit(&recording->spaces, record->birth.creator_tgid, record->birth.tgid);
+		recording_on_birth(recording, &record->birth);
+		return 0;
+	case WIRE_DEATH:
+		recorder_hide_birth(recording->recorder, record->death.tid);
 		return 0;
 	case WIRE_REMAP:
 		spaces_number(&recording->spaces, record->remap.tgid, record->remap.exec_pages);
@@ -156,9 +158,13 @@ static int teach_first(struct recording *recording, struct err *err)
 	return code;
 }
 
-static bool all_exited(const struct record_options *options)
+bool recording_is_over(const struct recording *recording)
 {
-	if (options->child || options->cgroups)
+	const struct record_options *options = recording->options;
+
+	if (options->child)
+		return child_ended(options->child);
+	if (options->cgroups)
 		return false;
 	for (uint32_t i = 0; i < options->tgid_cnt; i++)
 		if (!process_check(options->tgids[i], NULL))
@@ -172,27 +178,37 @@ static int learn_first(struct recording *recording, uint64_t start_ns, struct er
 	int code = 0;
 
 	while (!code && clock_mono_ns() < start_ns + LEARN_FIRST_NS)
-		code = recorder_poll(recording->recorder, 1, recording_on_event, recording);
+		code = recorder_poll(recording->recorder, 1, recording->visit,
+				     recording->visit_arg);
 	return code ? err_set_errno(err, code, "cannot read what was recorded") : 0;
+}
+
+int recording_watch_arrivals(struct recording *recording, uint64_t *ret_since_ns, struct err *err)
+{
+	struct arrivals *arrivals = &recording->arrivals;
+	int code;
+
+	*ret_since_ns = 0;
+	if (!arrivals_find(arrivals))
+		return 0;
+	code = capture_retarget(recording->capture, arrivals->tgids.data, arrivals->tgids.len, err);
+	if (!code)
+		code = teach_first(recording, err);
+	if (!code)
+		*ret_since_ns = arrivals_watch(arrivals);
+	return code;
 }
 
 /* Takes up the processes that have come to the targets' cgroups, as recording_begin does those that
  * were there. */
 static int take_up_arrivals(struct recording *recording, struct err *err)
 {
-	struct arrivals *arrivals = &recording->arrivals;
 	struct snapshot later;
 	uint64_t since_ns;
-	int code;
+	int code = recording_watch_arrivals(recording, &since_ns, err);
 
-	if (!arrivals_find(arrivals))
-		return 0;
-	code = capture_retarget(recording->capture, arrivals->tgids.data, arrivals->tgids.len, err);
-	if (!code)
-		code = teach_first(recording, err);
-	if (code)
+	if (code || !since_ns)
 		return code;
-	since_ns = arrivals_watch(arrivals);
 	code = learn_first(recording, since_ns, err);
 	if (code)
 		return code;
@@ -219,17 +235,15 @@ int recording_follow(struct recording *recording, struct err *err)
 			return 0;
 		if (options->stop && *options->stop)
 			return 0;
-		if (options->child && child_ended(options->child))
-			return 0;
-		if (now_ns >= check_ns) {
-			if (all_exited(options))
+		if (options->child || now_ns >= check_ns) {
+			if (recording_is_over(recording))
 				return 0;
 			check_ns = now_ns + EXIT_CHECK_NS;
 		}
 		code = recorder_poll(recording->recorder,
 				     left_ns < POLL_MS * 1000000ULL ? (int)(left_ns / 1000000)
 								    : POLL_MS,
-				     recording_on_event, recording);
+				     recording->visit, recording->visit_arg);
 		if (code)
 			return err_set_errno(err, code, "cannot read what was recorded");
 		code = take_up_arrivals(recording, err);
@@ -322,6 +336,7 @@ static int open_sources(struct recording *recording, const struct record_options
 						     .tgid_cnt = options->tgid_cnt,
 						     .from_exec = options->child != NULL,
 						     .births_only = options->births_only,
+						     .deaths = options->deaths,
 						     .min_block_ns = options->min_block_ns,
 						     .sample_hz = options->sample_hz,
 						     .wakers = options->wakers,
@@ -361,6 +376,8 @@ struct recording *recording_new(const struct record_options *options, struct err
 		return NULL;
 	}
 	recording->options = options;
+	recording->visit = recording_on_event;
+	recording->visit_arg = recording;
 	book_init(&recording->book, &recording->snapshot, &recording->spaces);
 	futexes_init(&recording->futexes, &recording->book);
 	if (options->futexes)

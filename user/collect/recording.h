@@ -28,6 +28,8 @@ struct recording {
 	struct vec ended; /* struct wire_exit */
 	struct vec runs;  /* struct living_run */
 	struct walk walk;
+	capture_visit *visit; /* takes in what comes: recording_on_event, or who goes before it */
+	void *visit_arg;
 	struct table shown; /* ids of the stacks that other loiters are shown */
 	struct wire_birth_stack shown_stack;
 };
@@ -46,11 +48,26 @@ int recording_begin_child(struct recording *recording, struct err *err);
 /* Takes in what comes until the window is over. Returns 0, or -errno with @err set. */
 int recording_follow(struct recording *recording, struct err *err);
 
+/* Whether there is nothing to record any more: the program, or every process, has ended. */
+bool recording_is_over(const struct recording *recording);
+
+/* Watches the processes that have come to the targets' cgroups, if any, from now on, and looks at
+ * them in place of those before. Writes since when to @ret_since_ns (CLOCK_MONOTONIC), 0 when there
+ * are none. Returns 0, or -errno with @err set. */
+int recording_watch_arrivals(struct recording *recording, uint64_t *ret_since_ns, struct err *err);
+
 /* Takes in one record; a capture_visit with the recording as its argument. */
 int recording_on_event(void *recording, const struct wire_record *record);
 
+/* Lets other loiters know who created a thread; a process begins with its creator's code. */
+void recording_on_birth(struct recording *recording, const struct wire_birth *birth);
+
 /* Adds what the programs lost to the snapshot's losses. */
 void recording_add_losses(struct recording *recording);
+
+/* Writes the index of the snapshot's target of process @tgid, which is made when it is new, to
+ * @ret. Returns 0 or -ENOMEM. */
+int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_ns, uint32_t *ret);
 
 /* Makes the snapshot's entries complete, one for each thread that lived in the window, and books
  * what is in no sum of the kernel's. Returns 0 or -errno. */

@@ -27,8 +27,7 @@ static uint64_t run_key(uint32_t tid, uint64_t start_ns)
 	return hash_mix(tid, start_ns);
 }
 
-/* Returns the index of the target of process @tgid, made when it is new. */
-static uint32_t target_of(struct recording *recording, uint32_t tgid, uint64_t start_ns)
+int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_ns, uint32_t *ret)
 {
 	const struct target *space = spaces_target_of(&recording->spaces, tgid);
 	struct snapshot *snapshot = &recording->snapshot;
@@ -36,23 +35,21 @@ static uint32_t target_of(struct recording *recording, uint32_t tgid, uint64_t s
 		.tgid = tgid, .tid = tgid, .tgid_start_ns = start_ns, .flags = WIRE_HAS_REGS
 	};
 	struct target *target;
-	uint32_t idx;
 
-	if (table_find(&snapshot->target_by_tgid, tgid, &idx))
-		return idx;
+	if (table_find(&snapshot->target_by_tgid, tgid, ret))
+		return 0;
 	target = target_new(&task);
 	if (!target || vec_append(&snapshot->targets, &target, 1)) {
 		target_free(target);
-		return UINT32_MAX;
+		return -ENOMEM;
 	}
 	if (!target->unwinder && space && space->exe) {
-		/* It has ended. */
+		target->has_ended = true;
 		free(target->exe);
 		target->exe = strdup(space->exe);
 	}
-	idx = snapshot->targets.len - 1;
-	table_put(&snapshot->target_by_tgid, tgid, idx);
-	return idx;
+	*ret = snapshot->targets.len - 1;
+	return table_put(&snapshot->target_by_tgid, tgid, *ret);
 }
 
 /* Adds the thread of @run to the snapshot's, as one that was born in the window; @comm: its name at
@@ -61,12 +58,13 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 		    const char *comm)
 {
 	struct snapshot *snapshot = &recording->snapshot;
-	uint32_t target_idx = target_of(recording, run->tgid, run->start_ns);
 	const struct target *target;
 	struct entry *entry;
+	uint32_t target_idx;
+	int err = recording_target(recording, run->tgid, run->start_ns, &target_idx);
 
-	if (target_idx == UINT32_MAX)
-		return -ENOMEM;
+	if (err)
+		return err;
 	target = snapshot_target(snapshot, target_idx);
 	entry = vec_push(&snapshot->entries);
 	if (!entry)

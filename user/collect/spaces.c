@@ -69,7 +69,12 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 		goto forget;
 	signature = maps_signature(&target->maps);
 	if (table_find(&spaces->by_signature, signature, &idx)) {
-		target_free(target);
+		struct target **have = vec_at(&spaces->list, idx);
+
+		if (*have)
+			target_free(target);
+		else
+			*have = target;
 	} else {
 		idx = spaces->list.len;
 		if (vec_append(&spaces->list, &target, 1))
@@ -87,6 +92,14 @@ uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages
 forget:
 	target_free(target);
 	return 0;
+}
+
+void spaces_drop(struct spaces *spaces, uint32_t number)
+{
+	struct target **target = vec_at(&spaces->list, number - 1);
+
+	target_free(*target);
+	*target = NULL;
 }
 
 void spaces_inherit(struct spaces *spaces, uint32_t parent_tgid, uint32_t tgid)

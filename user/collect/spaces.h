@@ -18,7 +18,7 @@
 
 struct spaces {
 	struct recorder *recorder;  /* borrowed */
-	struct vec list;	    /* struct target *; number n is at index n - 1 */
+	struct vec list;	    /* struct target *; number n is at index n - 1; NULL: dropped */
 	struct table by_signature;  /* hash of the code mappings -> index */
 	struct table guesses;	    /* keys of rules that were guessed and held once */
 	struct table by_tgid;	    /* -> number */
@@ -34,6 +34,10 @@ void spaces_release(struct spaces *spaces);
  * covers @exec_pages pages and does not change. Returns the number, 0 when the process cannot be
  * read. */
 uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages);
+
+/* Gives back what is read of address space @number, which no living process has. When one has it
+ * again, it is read again. */
+void spaces_drop(struct spaces *spaces, uint32_t number);
 
 /* Notes that process @tgid was forked by @parent_tgid: it begins with the same code. */
 void spaces_inherit(struct spaces *spaces, uint32_t parent_tgid, uint32_t tgid);

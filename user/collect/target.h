@@ -26,6 +26,7 @@ struct target {
 	uint64_t opened_ns;  /* CLOCK_MONOTONIC when its map had been read */
 	bool code_changed;   /* .exec_pages did since the map was last compared */
 	bool given_up;	     /* nothing is read of it any more */
+	bool has_ended;	     /* before it could be read */
 	char *exe;	     /* path of its program; "" or NULL: not known */
 	struct maps maps;
 	struct modules *modules;   /* NULL when the map could not be read */

@@ -19,6 +19,7 @@ static const struct {
 	[WIRE_EXIT] = { sizeof(struct wire_exit), sizeof(struct wire_exit) },
 	[WIRE_REMAP] = { sizeof(struct wire_remap), sizeof(struct wire_remap) },
 	[WIRE_BIRTH] = { sizeof(struct wire_birth), sizeof(struct wire_birth) },
+	[WIRE_DEATH] = { sizeof(struct wire_death), sizeof(struct wire_death) },
 };
 
 _Static_assert(sizeof(struct wire_sample) <= WIRE_RECORD_MAX_BYTES, "WIRE_RECORD_MAX_BYTES");
@@ -87,6 +88,11 @@ static bool birth_is_valid(struct wire_birth *birth)
 	return birth->tid && birth->tgid && birth->creator_tid && birth->creator_tgid;
 }
 
+static bool death_is_valid(const struct wire_death *death)
+{
+	return death->tid && death->tgid && death->with_process <= 1;
+}
+
 static bool body_is_valid(struct wire_record *record)
 {
 	switch (record->type) {
@@ -105,6 +111,8 @@ static bool body_is_valid(struct wire_record *record)
 		return exit_is_valid(&record->exit);
 	case WIRE_BIRTH:
 		return birth_is_valid(&record->birth);
+	case WIRE_DEATH:
+		return death_is_valid(&record->death);
 	case WIRE_TICK:
 	case WIRE_REMAP:
 		return true;

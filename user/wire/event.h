@@ -53,6 +53,7 @@ struct wire_record {
 		struct wire_exit exit;
 		struct wire_remap remap;
 		struct wire_birth birth;
+		struct wire_death death;
 	};
 };
 
