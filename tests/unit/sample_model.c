@@ -220,3 +220,55 @@ void sample_recording(struct model *model)
 	model->has_futexes = true;
 	assert_int_equal(model_sort(model), 0);
 }
+
+/* Adds a cohort with a value of its own in every field. */
+static void add_cohort(struct model *model, uint32_t process, uint32_t creator, uint32_t stack)
+{
+	struct model_cohort *cohort = model_add_cohort(model, process);
+	uint32_t idx = model->cohorts.len - 1;
+
+	assert_non_null(cohort);
+	cohort->alive_start = 10 + idx;
+	cohort->born = 7;
+	cohort->ended = 3;
+	cohort->left = 2;
+	cohort->creator = creator;
+	cohort->stack = stack;
+	cohort->syscall = strpool_add(&model->strings, "futex");
+	cohort->wait = WAIT_COND;
+	cohort->is_older = idx == 0;
+	cohort->is_forked = idx == 1;
+	for (uint32_t i = 0; i < model->point_cnt; i++)
+		model_cohort_points(model, idx)[i] = 10 + i;
+}
+
+void sample_leaks(struct model *model)
+{
+	struct model_limit *limit;
+
+	sample_model(model);
+	model->watch_ns = 10 * SECOND_NS + 123;
+	model->point_ns = 3 * SECOND_NS;
+	model->point_cnt = 5;
+	model->folded_born = 11;
+	model->folded_ended = 12;
+	add_cohort(model, 0, MODEL_NONE, 0);
+	add_cohort(model, 1, 1, MODEL_NONE);
+	for (uint32_t i = 0; i < model->threads.len; i++) {
+		struct model_thread *thread = model_thread(model, i);
+
+		thread->cohort = i % 3 == 2 ? MODEL_NONE : thread->process;
+		thread->watched_ns = i * SECOND_NS;
+		thread->watched_runs = i;
+	}
+	model_process(model, 0)->has_ended = true;
+	model_process(model, 1)->from_birth = true;
+	limit = vec_push(&model->limits);
+	assert_non_null(limit);
+	limit->max = 512;
+	limit->used = 12;
+	limit->process = 1;
+	limit->name = strpool_add(&model->strings, "docker/4711");
+	limit->kind = LIMIT_PIDS_MAX;
+	assert_int_equal(model_sort(model), 0);
+}

@@ -12,4 +12,7 @@ void sample_model(struct model *model);
  * kinds of futex calls. */
 void sample_recording(struct model *model);
 
+/* As sample_model, with threads counted for 10 s: two cohorts, and a limit. */
+void sample_leaks(struct model *model);
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broken_models.h"
 #include "model/codec.h"
 #include "report/report.h"
 #include "sample_model.h"
@@ -92,7 +93,13 @@ static void assert_models_equal(const struct model *a, const struct model *b)
 	assert_vecs_equal(&a->births, &b->births);
 	assert_vecs_equal(&a->mappings, &b->mappings);
 	assert_vecs_equal(&a->futexes, &b->futexes);
+	assert_vecs_equal(&a->cohorts, &b->cohorts);
+	assert_vecs_equal(&a->cohort_points, &b->cohort_points);
+	assert_vecs_equal(&a->limits, &b->limits);
 	assert_int_equal(a->has_futexes, b->has_futexes);
+	assert_true(a->watch_ns == b->watch_ns && a->point_ns == b->point_ns);
+	assert_int_equal(a->point_cnt, b->point_cnt);
+	assert_true(a->folded_born == b->folded_born && a->folded_ended == b->folded_ended);
 	assert_true(a->window_ns == b->window_ns);
 	assert_int_equal(a->strings.offs.len, b->strings.offs.len);
 	for (uint32_t i = 0; i <= a->strings.offs.len; i++)
@@ -126,7 +133,8 @@ static void assert_reports_equal(const struct model *a, const struct model *b)
 
 static void test_round_trip(void **state)
 {
-	static void (*const samples[])(struct model *) = { sample_model, sample_recording };
+	static void (*const samples[])(struct model *) = { sample_model, sample_recording,
+							   sample_leaks };
 	struct model model, decoded;
 
 	(void)state;
@@ -241,8 +249,8 @@ static size_t count_ones(const void *bytes, size_t len)
 static void test_every_field_is_known(void **state)
 {
 	(void)state;
-	assert_int_equal(FIELD_BYTES(model_process), 28);
-	assert_int_equal(FIELD_BYTES(model_thread), 68);
+	assert_int_equal(FIELD_BYTES(model_process), 30);
+	assert_int_equal(FIELD_BYTES(model_thread), 88);
 	assert_int_equal(FIELD_BYTES(model_stack), 12);
 	assert_int_equal(FIELD_BYTES(model_loc), 25);
 	assert_int_equal(FIELD_BYTES(model_frame), 34);
@@ -250,6 +258,8 @@ static void test_every_field_is_known(void **state)
 	assert_int_equal(FIELD_BYTES(model_mapping), 36);
 	assert_int_equal(FIELD_BYTES(model_birth), 20);
 	assert_int_equal(FIELD_BYTES(model_futex), 107);
+	assert_int_equal(FIELD_BYTES(model_cohort), 51);
+	assert_int_equal(FIELD_BYTES(model_limit), 25);
 }
 #define HAVE_FIELD_BYTES 1
 #endif
@@ -295,7 +305,7 @@ static void test_every_cut_is_refused(void **state)
 	struct err err;
 
 	(void)state;
-	sample_recording(&model);
+	sample_leaks(&model);
 	image = encode(&model, NULL);
 	for (size_t len = 1; len < image.len; len++) {
 		assert_int_equal(decode(image.bytes, len, &decoded, &err), -EBADMSG);
@@ -324,240 +334,18 @@ static void test_every_flipped_byte_is_refused(void **state)
 	model_release(&model);
 }
 
-/* -- captures with right checksums and wrong contents -- */
-
-static void break_thread_process(struct model *model)
-{
-	model_thread(model, 0)->process = 2;
-}
-
-static void break_thread_order(struct model *model)
-{
-	model_thread(model, 0)->process = 1;
-}
-
-static void break_thread_stack(struct model *model)
-{
-	model_thread(model, 0)->stack = model->stacks.len;
-}
-
-static void break_thread_kstack(struct model *model)
-{
-	model_thread(model, 0)->kstack = MODEL_NONE - 1;
-}
-
-static void break_thread_comm(struct model *model)
-{
-	model_thread(model, 0)->comm = model->strings.offs.len + 1;
-}
-
-static void break_thread_state(struct model *model)
-{
-	model_thread(model, 0)->state = 0;
-}
-
-static void break_thread_wait(struct model *model)
-{
-	model_thread(model, 0)->wait = WAIT_KIND_CNT;
-}
-
-static void break_thread_bool(struct model *model)
-{
-	memset(&model_thread(model, 0)->raced, 2, 1);
-}
-
-static void break_process_exe(struct model *model)
-{
-	model_process(model, 1)->exe = UINT32_MAX;
-}
-
-static void break_stack_quality(struct model *model)
-{
-	model_stack(model, 0)->quality = STACK_GUESSED + 1;
-}
-
-static void break_stack_end(struct model *model)
-{
-	model_stack(model, 0)->end = 0;
-}
-
-static void break_stack_length(struct model *model)
-{
-	model_stack(model, 0)->loc_cnt++;
-}
-
-static void break_stack_guess(struct model *model)
-{
-	model_stack(model, 0)->guessed_idx = 3;
-}
-
-static void break_stack_loc(struct model *model)
-{
-	*(uint32_t *)vec_at(&model->stack_locs, 0) = model->locs.len;
-}
-
-static void break_loc_process(struct model *model)
-{
-	model_loc(model, 0)->process = 2;
-}
-
-static void break_frame_func(struct model *model)
-{
-	((struct model_frame *)vec_at(&model->frames, 0))->func = 0x80000000;
-}
-
-static void break_head_string(struct model *model)
-{
-	model->host = model->strings.offs.len + 1;
-}
-
-static void break_time_zone(struct model *model)
-{
-	model->utc_offset_s = INT32_MIN;
-}
-
-static void break_span_thread(struct model *model)
-{
-	model_span(model, 1)->thread = model->threads.len;
-}
-
-static void break_span_stack(struct model *model)
-{
-	model_span(model, 1)->stack = model->stacks.len;
-}
-
-static void break_span_kstack(struct model *model)
-{
-	model_span(model, 1)->kstack = model->stacks.len;
-}
-
-static void break_span_waker_stack(struct model *model)
-{
-	model_span(model, 1)->waker_stack = MODEL_NONE - 1;
-}
-
-static void break_span_waker(struct model *model)
-{
-	model_span(model, 1)->waker = model->strings.offs.len + 1;
-}
-
-static void break_span_kind(struct model *model)
-{
-	model_span(model, 1)->kind = SPAN_ON_CPU + 1;
-}
-
-static void break_span_wait(struct model *model)
-{
-	model_span(model, 1)->wait = WAIT_KIND_CNT;
-}
-
-static void break_span_bool(struct model *model)
-{
-	memset(&model_span(model, 1)->open, 2, 1);
-}
-
-static void break_mapping_process(struct model *model)
-{
-	model_mapping(model, 1)->process = 2;
-}
-
-static void break_mapping_path(struct model *model)
-{
-	model_mapping(model, 1)->path = model->strings.offs.len + 1;
-}
-
-static void break_mapping_build_id(struct model *model)
-{
-	model_mapping(model, 0)->build_id = UINT32_MAX;
-}
-
-static void break_birth_thread(struct model *model)
-{
-	((struct model_birth *)vec_at(&model->births, 0))->thread = model->threads.len;
-}
-
-static void break_birth_stack(struct model *model)
-{
-	((struct model_birth *)vec_at(&model->births, 0))->stack = model->stacks.len;
-}
-
-static void break_second_birth(struct model *model)
-{
-	struct model_birth *births = model->births.data;
-
-	births[0].thread = births[1].thread;
-}
-
-static void break_futex_process(struct model *model)
-{
-	model_futex(model, 0)->process = model->processes.len;
-}
-
-static void break_futex_name(struct model *model)
-{
-	model_futex(model, 1)->name = model->strings.offs.len + 1;
-}
-
-static void break_futex_stack(struct model *model)
-{
-	model_futex(model, 1)->stack = model->stacks.len;
-}
-
-static void break_futex_kind(struct model *model)
-{
-	model_futex(model, 0)->kind = FUTEX_MOVES + 1;
-}
-
-static void break_futex_no_kind(struct model *model)
-{
-	model_futex(model, 1)->kind = 0;
-}
-
-static void break_futex_wait(struct model *model)
-{
-	model_futex(model, 0)->wait = WAIT_KIND_CNT;
-}
-
-static void break_futex_bool(struct model *model)
-{
-	memset(&model_futex(model, 0)->is_shared, 2, 1);
-}
-
-static void break_strings(struct model *model)
-{
-	model->strings.text.len--;
-}
-
 static void test_wrong_contents_are_refused(void **state)
 {
-	static void (*const breaks[])(struct model *) = {
-		break_thread_process,	break_thread_order,	break_thread_stack,
-		break_thread_kstack,	break_thread_comm,	break_thread_state,
-		break_thread_wait,	break_thread_bool,	break_process_exe,
-		break_stack_quality,	break_stack_end,	break_stack_length,
-		break_stack_guess,	break_stack_loc,	break_loc_process,
-		break_frame_func,	break_head_string,	break_time_zone,
-		break_strings,		break_span_thread,	break_span_stack,
-		break_span_waker_stack, break_span_waker,	break_span_kind,
-		break_span_wait,	break_span_bool,	break_mapping_process,
-		break_mapping_path,	break_mapping_build_id, break_birth_thread,
-		break_birth_stack,	break_second_birth,	break_span_kstack,
-		break_futex_process,	break_futex_name,	break_futex_stack,
-		break_futex_kind,	break_futex_no_kind,	break_futex_wait,
-		break_futex_bool,
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+	for (uint32_t i = 0; i < broken_model_cnt(); i++) {
 		struct model model, decoded;
 		struct err err = { "" };
 		struct image image;
 
-		sample_recording(&model);
-		breaks[i](&model);
+		broken_model(i, &model);
 		image = encode(&model, NULL);
 		if (decode(image.bytes, image.len, &decoded, &err) != -EBADMSG)
-			fail_msg("contents %zu were accepted", i);
+			fail_msg("contents %u were accepted", i);
 		assert_non_null(strstr(err.msg, "'x' is damaged: "));
 		model_release(&decoded);
 		model_release(&model);
@@ -599,25 +387,41 @@ static int decode_with(const struct model *model, uint32_t type, unsigned int cn
 
 static void test_each_section_stands_once(void **state)
 {
+	static void (*const samples[])(struct model *) = { sample_recording, sample_leaks };
 	struct model model;
 	struct err err;
 
 	(void)state;
-	sample_recording(&model);
-	for (uint32_t type = CAPFILE_MODEL_META; type <= CAPFILE_MODEL_FUTEXES; type++) {
-		assert_int_equal(decode_with(&model, type, 1, &err), 0);
-		assert_int_equal(decode_with(&model, type, 2, &err), -EBADMSG);
-		assert_non_null(strstr(err.msg, "comes twice"));
-		if (type >= CAPFILE_MODEL_SPANS)
-			continue;
-		assert_int_equal(decode_with(&model, type, 0, &err), -EBADMSG);
-		assert_string_equal(err.msg, "'x' is damaged: a part of it is missing");
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		samples[i](&model);
+		for (uint32_t type = CAPFILE_MODEL_META; type <= CAPFILE_MODEL_LIMITS; type++) {
+			bool is_there = type < CAPFILE_MODEL_SPANS ||
+					(type <= CAPFILE_MODEL_FUTEXES) == (i == 0);
+
+			assert_int_equal(decode_with(&model, type, 1, &err), 0);
+			assert_int_equal(decode_with(&model, type, 2, &err),
+					 is_there ? -EBADMSG : 0);
+			if (is_there)
+				assert_non_null(strstr(err.msg, "comes twice"));
+			if (type >= CAPFILE_MODEL_SPANS)
+				continue;
+			assert_int_equal(decode_with(&model, type, 0, &err), -EBADMSG);
+			assert_string_equal(err.msg, "'x' is damaged: a part of it is missing");
+		}
+		model_release(&model);
 	}
 	/* Without its spans it is a snapshot. Captures once had no mappings, births and futexes. */
+	sample_recording(&model);
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_SPANS, 0, &err), 0);
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_BIRTHS, 0, &err), 0);
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_FUTEXES, 0, &err), 0);
 	assert_int_equal(decode_with(&model, CAPFILE_MODEL_MAPPINGS, 0, &err), 0);
+	model_release(&model);
+	/* Threads and points refer to cohorts; limits stand by themselves. */
+	sample_leaks(&model);
+	assert_int_equal(decode_with(&model, CAPFILE_MODEL_LIMITS, 0, &err), 0);
+	assert_int_equal(decode_with(&model, CAPFILE_MODEL_COHORTS, 0, &err), -EBADMSG);
+	assert_int_equal(decode_with(&model, CAPFILE_MODEL_COHORT_POINTS, 0, &err), -EBADMSG);
 	model_release(&model);
 }
 

@@ -27,6 +27,8 @@ enum domain {
 	DOMAIN_WAIT,
 	DOMAIN_SPAN_KIND,
 	DOMAIN_FUTEX_KIND,
+	DOMAIN_COHORT_OR_NONE,
+	DOMAIN_LIMIT_KIND,
 	DOMAIN_QUALITY,
 	DOMAIN_END,
 	DOMAIN_CNT,
@@ -46,7 +48,7 @@ enum domain {
 /* A field that is added to a struct must be added to its columns (or made anew in rebuild_*):
  * these sizes are here to remind of it. */
 _Static_assert(sizeof(struct model_process) == 32, "columns of model_process");
-_Static_assert(sizeof(struct model_thread) == 72, "columns of model_thread");
+_Static_assert(sizeof(struct model_thread) == 88, "columns of model_thread");
 _Static_assert(sizeof(struct model_stack) == 12, "columns of model_stack");
 _Static_assert(sizeof(struct model_loc) == 32, "columns of model_loc");
 _Static_assert(sizeof(struct model_frame) == 40, "columns of model_frame");
@@ -54,11 +56,13 @@ _Static_assert(sizeof(struct model_span) == 168, "columns of model_span");
 _Static_assert(sizeof(struct model_birth) == 20, "columns of model_birth");
 _Static_assert(sizeof(struct model_mapping) == 40, "columns of model_mapping");
 _Static_assert(sizeof(struct model_futex) == 112, "columns of model_futex");
-_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 10 * sizeof(struct vec) +
+_Static_assert(sizeof(struct model_cohort) == 56, "columns of model_cohort");
+_Static_assert(sizeof(struct model_limit) == 32, "columns of model_limit");
+_Static_assert(sizeof(struct model) == sizeof(struct strpool) + 13 * sizeof(struct vec) +
 					       3 * sizeof(struct table) +
-					       sizeof(uint64_t[LOSS_CNT]) + 3 * sizeof(uint64_t) +
-					       4 * sizeof(uint32_t) + sizeof(uint64_t),
-	       "encode_meta and the tables");
+					       sizeof(uint64_t[LOSS_CNT]) + 7 * sizeof(uint64_t) +
+					       5 * sizeof(uint32_t) + sizeof(uint32_t),
+	       "encode_meta, encode_watch and the tables");
 _Static_assert(SPAN_HIST_CNT == 28, "columns of model_span");
 
 static const struct column process_columns[] = {
@@ -66,6 +70,8 @@ static const struct column process_columns[] = {
 	COLUMN(model_process, tgid, DOMAIN_ANY),
 	COLUMN(model_process, comm, DOMAIN_STRING),
 	COLUMN(model_process, exe, DOMAIN_STRING),
+	LATE_COLUMN(model_process, has_ended, DOMAIN_BOOL, false),
+	LATE_COLUMN(model_process, from_birth, DOMAIN_BOOL, false),
 };
 
 static const struct column thread_columns[] = {
@@ -84,6 +90,9 @@ static const struct column thread_columns[] = {
 	COLUMN(model_thread, wait, DOMAIN_WAIT),
 	COLUMN(model_thread, has_timeout, DOMAIN_BOOL),
 	COLUMN(model_thread, raced, DOMAIN_BOOL),
+	LATE_COLUMN(model_thread, watched_ns, DOMAIN_ANY, 0),
+	LATE_COLUMN(model_thread, watched_runs, DOMAIN_ANY, 0),
+	LATE_COLUMN(model_thread, cohort, DOMAIN_COHORT_OR_NONE, MODEL_NONE),
 };
 
 static const struct column stack_columns[] = {
@@ -175,6 +184,30 @@ static const struct column futex_columns[] = {
 	COLUMN(model_futex, is_shared, DOMAIN_BOOL),
 };
 
+static const struct column cohort_columns[] = {
+	COLUMN(model_cohort, alive_start, DOMAIN_ANY),
+	COLUMN(model_cohort, born, DOMAIN_ANY),
+	COLUMN(model_cohort, ended, DOMAIN_ANY),
+	COLUMN(model_cohort, left, DOMAIN_ANY),
+	COLUMN(model_cohort, process, DOMAIN_PROCESS),
+	COLUMN(model_cohort, creator, DOMAIN_STACK_OR_NONE),
+	COLUMN(model_cohort, stack, DOMAIN_STACK_OR_NONE),
+	COLUMN(model_cohort, syscall, DOMAIN_STRING),
+	COLUMN(model_cohort, wait, DOMAIN_WAIT),
+	COLUMN(model_cohort, is_older, DOMAIN_BOOL),
+	COLUMN(model_cohort, is_forked, DOMAIN_BOOL),
+};
+
+static const struct column cohort_point_columns[] = {
+	{ 0, sizeof(uint32_t), DOMAIN_ANY, false, 0 },
+};
+
+static const struct column limit_columns[] = {
+	COLUMN(model_limit, max, DOMAIN_ANY),	      COLUMN(model_limit, used, DOMAIN_ANY),
+	COLUMN(model_limit, process, DOMAIN_PROCESS), COLUMN(model_limit, name, DOMAIN_STRING),
+	COLUMN(model_limit, kind, DOMAIN_LIMIT_KIND),
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TABLE(section, name, columns)                                                              \
 	{                                                                                          \
@@ -198,6 +231,9 @@ static const struct model_table {
 	TABLE(CAPFILE_MODEL_MAPPINGS, mappings, mapping_columns),
 	TABLE(CAPFILE_MODEL_BIRTHS, births, birth_columns),
 	TABLE(CAPFILE_MODEL_FUTEXES, futexes, futex_columns),
+	TABLE(CAPFILE_MODEL_COHORTS, cohorts, cohort_columns),
+	TABLE(CAPFILE_MODEL_COHORT_POINTS, cohort_points, cohort_point_columns),
+	TABLE(CAPFILE_MODEL_LIMITS, limits, limit_columns),
 };
 
 static const struct vec *table_vec(const struct model *model, const struct model_table *table)
@@ -228,7 +264,19 @@ static bool has_table(const struct model *model, const struct model_table *table
 		return model->window_ns;
 	if (table->section == CAPFILE_MODEL_FUTEXES)
 		return model->has_futexes;
+	if (table->section == CAPFILE_MODEL_COHORTS)
+		return model->watch_ns;
 	return table->section < CAPFILE_MODEL_MAPPINGS || table_vec(model, table)->len;
+}
+
+/* What stands before the cohorts. */
+static void encode_watch(const struct model *model, struct buf *buf)
+{
+	varint_put(buf, model->watch_ns);
+	varint_put(buf, model->point_ns);
+	varint_put(buf, model->point_cnt);
+	varint_put(buf, model->folded_born);
+	varint_put(buf, model->folded_ended);
 }
 
 static int encode_tables(const struct model *model, struct buf *buf, struct capfile_writer *writer)
@@ -246,6 +294,8 @@ static int encode_tables(const struct model *model, struct buf *buf, struct capf
 		buf_clear(buf);
 		if (tables[i].section == CAPFILE_MODEL_SPANS)
 			varint_put(buf, model->window_ns);
+		if (tables[i].section == CAPFILE_MODEL_COHORTS)
+			encode_watch(model, buf);
 		columns_encode(buf, is_frames ? &frames : table_vec(model, &tables[i]),
 			       tables[i].columns, tables[i].column_cnt);
 		err = buf->failed ? -ENOMEM
@@ -386,13 +436,29 @@ static int decode_meta(struct model *model, struct cursor *cursor,
 	return 0;
 }
 
+static int decode_watch(struct model *model, struct cursor *cursor,
+			const struct capfile_reader *reader, struct err *err)
+{
+	uint64_t point_cnt;
+
+	model->watch_ns = cursor_varint(cursor);
+	model->point_ns = cursor_varint(cursor);
+	point_cnt = cursor_varint(cursor);
+	model->folded_born = cursor_varint(cursor);
+	model->folded_ended = cursor_varint(cursor);
+	if (!model->watch_ns || point_cnt > MODEL_COHORT_POINT_MAX)
+		return capfile_reader_damaged(reader, err, "its window makes no sense");
+	model->point_cnt = (uint32_t)point_cnt;
+	return 0;
+}
+
 /* Decodes one section and notes it in @seen; unknown ones are passed over. */
 static int decode_section(struct model *model, uint32_t type, const struct buf *payload,
 			  uint32_t *seen, const struct capfile_reader *reader, struct err *err)
 {
 	struct cursor cursor;
 
-	if (type > CAPFILE_MODEL_FUTEXES)
+	if (type > CAPFILE_MODEL_LIMITS)
 		return 0;
 	if (*seen & 1u << type)
 		return capfile_reader_damaged(reader, err, "section %u comes twice", type);
@@ -406,6 +472,12 @@ static int decode_section(struct model *model, uint32_t type, const struct buf *
 		model->window_ns = cursor_varint(&cursor);
 		if (!model->window_ns)
 			return capfile_reader_damaged(reader, err, "its window makes no sense");
+	}
+	if (type == CAPFILE_MODEL_COHORTS) {
+		int code = decode_watch(model, &cursor, reader, err);
+
+		if (code)
+			return code;
 	}
 	model->has_futexes |= type == CAPFILE_MODEL_FUTEXES;
 	for (size_t i = 0; i < COUNT(tables); i++)
@@ -432,6 +504,8 @@ static int check_ranges(const struct model *model, const struct capfile_reader *
 		[DOMAIN_WAIT] = { .min = WAIT_NONE, .end = WAIT_KIND_CNT },
 		[DOMAIN_SPAN_KIND] = { .min = SPAN_BLOCKED, .end = SPAN_ON_CPU + 1 },
 		[DOMAIN_FUTEX_KIND] = { .min = FUTEX_WAITS, .end = FUTEX_MOVES + 1 },
+		[DOMAIN_COHORT_OR_NONE] = { .end = model->cohorts.len, .or_none = true },
+		[DOMAIN_LIMIT_KIND] = { .min = LIMIT_NPROC, .end = LIMIT_PID_MAX + 1 },
 		[DOMAIN_QUALITY] = { .min = STACK_COMPLETE, .end = STACK_GUESSED + 1 },
 		[DOMAIN_END] = { .min = STACK_END_ROOT, .end = STACK_END_UNLEARNED + 1 },
 	};
@@ -513,9 +587,23 @@ static bool rebuild_births(struct model *model)
 	return true;
 }
 
+/* As many come and go as there are, and each cohort has its points. */
+static bool check_cohorts(const struct model *model)
+{
+	for (uint32_t i = 0; i < model->cohorts.len; i++) {
+		const struct model_cohort *cohort = model_cohort(model, i);
+		uint64_t lived;
+
+		if (__builtin_add_overflow(cohort->alive_start, cohort->born, &lived) ||
+		    lived < cohort->ended || cohort->left > lived - cohort->ended)
+			return false;
+	}
+	return (uint64_t)model->cohorts.len * model->point_cnt == model->cohort_points.len;
+}
+
 int model_decode(struct model *model, struct capfile_reader *reader, struct err *err)
 {
-	/* Without spans it is a snapshot; mappings, births and futexes it may have none. */
+	/* Without spans it is a snapshot; of all that is behind them it may have none. */
 	const uint32_t snapshot_sections = (1u << (CAPFILE_MODEL_FRAMES + 1)) - 2;
 	uint32_t type, seen = 0;
 	struct buf payload;
@@ -536,7 +624,7 @@ int model_decode(struct model *model, struct capfile_reader *reader, struct err 
 	if (code)
 		return code;
 	if (!rebuild_stacks(model) || !rebuild_locs(model) || !rebuild_processes(model) ||
-	    !rebuild_births(model))
+	    !rebuild_births(model) || !check_cohorts(model))
 		return capfile_reader_damaged(reader, err, "its parts contradict each other");
 	return 0;
 }

@@ -19,6 +19,10 @@ void model_init(struct model *model)
 	vec_init(&model->births, sizeof(struct model_birth), MODEL_THREAD_MAX);
 	vec_init(&model->futexes, sizeof(struct model_futex), MODEL_SPAN_MAX);
 	vec_init(&model->mappings, sizeof(struct model_mapping), MODEL_LOC_MAX);
+	vec_init(&model->cohorts, sizeof(struct model_cohort), MODEL_COHORT_MAX);
+	vec_init(&model->cohort_points, sizeof(uint32_t),
+		 MODEL_COHORT_MAX * MODEL_COHORT_POINT_MAX);
+	vec_init(&model->limits, sizeof(struct model_limit), MODEL_THREAD_MAX);
 	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
 	table_init(&model->loc_by_code, MODEL_LOC_MAX);
 	table_init(&model->stack_by_hash, MODEL_THREAD_MAX);
@@ -37,6 +41,9 @@ void model_release(struct model *model)
 	vec_release(&model->births);
 	vec_release(&model->futexes);
 	vec_release(&model->mappings);
+	vec_release(&model->cohorts);
+	vec_release(&model->cohort_points);
+	vec_release(&model->limits);
 	table_release(&model->loc_by_pc);
 	table_release(&model->loc_by_code);
 	table_release(&model->stack_by_hash);
@@ -71,7 +78,7 @@ struct model_thread *model_add_thread(struct model *model, uint32_t process, uin
 	}
 	thread->process = process;
 	thread->tid = tid;
-	thread->stack = thread->kstack = thread->birth = MODEL_NONE;
+	thread->stack = thread->kstack = thread->birth = thread->cohort = MODEL_NONE;
 	return thread;
 }
 
@@ -85,6 +92,25 @@ struct model_birth *model_add_birth(struct model *model, uint32_t thread)
 	birth->stack = MODEL_NONE;
 	model_thread(model, thread)->birth = model->births.len - 1;
 	return birth;
+}
+
+struct model_cohort *model_add_cohort(struct model *model, uint32_t process)
+{
+	uint32_t first = model->cohort_points.len, zero = 0;
+	struct model_cohort *cohort;
+
+	for (uint32_t i = 0; i < model->point_cnt; i++)
+		if (vec_append(&model->cohort_points, &zero, 1))
+			goto lost;
+	cohort = vec_push(&model->cohorts);
+	if (!cohort)
+		goto lost;
+	cohort->process = process;
+	cohort->creator = cohort->stack = MODEL_NONE;
+	return cohort;
+lost:
+	model->cohort_points.len = first;
+	return NULL;
 }
 
 uint32_t model_intern_loc(struct model *model, uint32_t process, uint32_t code, uint64_t pc,
@@ -244,6 +270,13 @@ static int sort_processes(struct model *model)
 		model_mapping(model, i)->process = new_idx[model_mapping(model, i)->process];
 	for (uint32_t i = 0; i < model->futexes.len; i++)
 		model_futex(model, i)->process = new_idx[model_futex(model, i)->process];
+	for (uint32_t i = 0; i < model->cohorts.len; i++)
+		model_cohort(model, i)->process = new_idx[model_cohort(model, i)->process];
+	for (uint32_t i = 0; i < model->limits.len; i++) {
+		struct model_limit *limit = vec_at(&model->limits, i);
+
+		limit->process = new_idx[limit->process];
+	}
 	err = 0;
 out:
 	free(refs);

@@ -10,7 +10,7 @@
  * by index, MODEL_NONE where there is nothing; strings are ids of .strings, 0 where there is none.
  * Mappings say which part of which file a loc lies in, for those who read code by address. Births
  * say who created those threads whose creation was seen, futexes who waits where on which and who
- * wakes them.
+ * wakes them, cohorts how many threads came and went over a while.
  *
  *   life cycle  model_init, model_release
  *   building    model_add_process, model_add_thread, model_add_birth, model_intern_loc,
@@ -34,6 +34,8 @@
 #define MODEL_THREAD_MAX (1u << 20)
 #define MODEL_LOC_MAX (4u << 20)
 #define MODEL_SPAN_MAX (1u << 20)
+#define MODEL_COHORT_MAX (1u << 16)
+#define MODEL_COHORT_POINT_MAX 65 /* counts of a cohort over the window */
 
 enum thread_state {
 	THREAD_RUNNING = 1,
@@ -96,6 +98,8 @@ struct model_thread {
 	uint64_t age_ns;	 /* since it last ran; 0 when running */
 	uint64_t run_cnt;	 /* times it was switched out in its life */
 	int64_t timeout_left_ns; /* of the wait; negative when it is overdue */
+	uint64_t watched_ns;	 /* since the first look that saw it where it is; 0: the only one */
+	uint64_t watched_runs;	 /* times it was switched out in them */
 	uint32_t process;
 	uint32_t tid;
 	uint32_t comm;
@@ -104,6 +108,7 @@ struct model_thread {
 	uint32_t object;  /* what it waits for, in words */
 	uint32_t syscall; /* name; 0: not in a system call */
 	uint32_t birth;	  /* index; MODEL_NONE: it was created before anybody looked */
+	uint32_t cohort;  /* index; MODEL_NONE: threads are not counted by cohort */
 	uint8_t state;	  /* enum thread_state */
 	uint8_t wait;	  /* enum wait_kind */
 	bool has_timeout;
@@ -182,6 +187,40 @@ struct model_birth {
 	uint32_t stack; /* of the creator as it made the thread; MODEL_NONE: not known */
 };
 
+/* Threads of one process that were created at one stack, and were last seen blocked at one place. A
+ * thread is in one of them, with its whole life, wherever it was before. */
+struct model_cohort {
+	uint64_t alive_start, born, ended; /* over the window; the rest is alive at its end */
+	uint64_t left;			   /* of those alive: they were when their process ended */
+	uint32_t process;		   /* the creator's, where it is known */
+	uint32_t creator;		   /* stack of the creator; MODEL_NONE: not known */
+	uint32_t stack;	  /* where they are blocked; MODEL_NONE: not seen blocked */
+	uint32_t syscall; /* name, of that; 0: none */
+	uint8_t wait;	  /* enum wait_kind, of that */
+	bool is_older;	  /* they were created before loiter came */
+	bool is_forked;	  /* main threads of processes that the process has forked */
+};
+
+static inline uint64_t model_cohort_alive(const struct model_cohort *cohort)
+{
+	return cohort->alive_start + cohort->born - cohort->ended;
+}
+
+/* What bounds the number of threads. Values are stored in captures: never renumbered. */
+enum limit_kind {
+	LIMIT_NPROC = 1,    /* RLIMIT_NPROC: threads of a user */
+	LIMIT_PIDS_MAX = 2, /* pids.max of a cgroup */
+	LIMIT_THREADS = 3,  /* threads-max of the kernel */
+	LIMIT_PID_MAX = 4,  /* of the kernel */
+};
+
+struct model_limit {
+	uint64_t max, used; /* threads */
+	uint32_t process;
+	uint32_t name; /* whose: of the cgroup; 0 */
+	uint8_t kind;  /* enum limit_kind */
+};
+
 /* A part of a file, as a process has it mapped, with locs in it. */
 struct model_mapping {
 	uint64_t start_addr;
@@ -199,27 +238,37 @@ struct model_process {
 	uint32_t exe;
 	uint32_t first_thread; /* after model_sort: its threads are one run, by tid */
 	uint32_t thread_cnt;
+	bool has_ended;	 /* its threads are those that it ended with */
+	bool from_birth; /* it was watched from its birth on */
 };
 
 struct model {
 	struct strpool strings;
-	struct vec processes;	/* struct model_process */
-	struct vec threads;	/* struct model_thread */
-	struct vec stacks;	/* struct model_stack */
-	struct vec stack_locs;	/* uint32_t: index of a loc */
-	struct vec locs;	/* struct model_loc */
-	struct vec frames;	/* struct model_frame */
-	struct vec spans;	/* struct model_span; empty in a snapshot */
-	struct vec births;	/* struct model_birth, one a thread at most */
-	struct vec futexes;	/* struct model_futex */
+	struct vec processes;	  /* struct model_process */
+	struct vec threads;	  /* struct model_thread */
+	struct vec stacks;	  /* struct model_stack */
+	struct vec stack_locs;	  /* uint32_t: index of a loc */
+	struct vec locs;	  /* struct model_loc */
+	struct vec frames;	  /* struct model_frame */
+	struct vec spans;	  /* struct model_span; empty in a snapshot */
+	struct vec births;	  /* struct model_birth, one a thread at most */
+	struct vec futexes;	  /* struct model_futex */
+	struct vec cohorts;	  /* struct model_cohort */
+	struct vec cohort_points; /* uint32_t: how many are alive, .point_cnt for each cohort */
+	struct vec limits;	  /* struct model_limit */
 	struct vec mappings;	/* struct model_mapping; after model_sort by process and address */
 	struct table loc_by_pc; /* only while building */
 	struct table loc_by_code; /* likewise: one with frames, of all processes */
 	struct table stack_by_hash;
 	uint64_t losses[LOSS_CNT];
-	uint64_t wall_ns;	 /* CLOCK_REALTIME of the snapshot, or of the window's start */
-	uint64_t boot_ns;	 /* CLOCK_BOOTTIME of the same moment */
-	uint64_t window_ns;	 /* how long was recorded; 0: a snapshot */
+	uint64_t wall_ns;   /* CLOCK_REALTIME of the snapshot, or of the window's start */
+	uint64_t boot_ns;   /* CLOCK_BOOTTIME of the same moment */
+	uint64_t window_ns; /* how long was recorded; 0: a snapshot */
+	/* Of threads counted by cohort up to the snapshot: */
+	uint64_t watch_ns; /* for how long; 0: they were not */
+	uint64_t point_ns; /* from one of the points to the next; the last is at the end */
+	uint64_t folded_born, folded_ended; /* of processes that have ended, in no cohort */
+	uint32_t point_cnt;
 	int32_t utc_offset_s;	 /* of the place where it was taken */
 	uint32_t loiter_version; /* string */
 	uint32_t host;		 /* string */
@@ -242,6 +291,10 @@ struct model_thread *model_add_thread(struct model *model, uint32_t process, uin
 /* Notes that @thread was created, which happens once. Returns the birth, to be filled, valid until
  * the next one is added; NULL when memory ran out. */
 struct model_birth *model_add_birth(struct model *model, uint32_t thread);
+
+/* Returns a new cohort, with no stacks and its points at 0; valid until the next one is added. NULL
+ * when memory ran out, or the maximum is reached. */
+struct model_cohort *model_add_cohort(struct model *model, uint32_t process);
 
 /* Returns the index of the loc of @pc in @process (MODEL_NONE: kernel), or MODEL_NONE. @code: any
  * number that tells apart what stood at one address one after the other (exec, dlclose), so that
@@ -310,6 +363,17 @@ static inline struct model_loc *model_loc(const struct model *model, uint32_t id
 static inline struct model_mapping *model_mapping(const struct model *model, uint32_t idx)
 {
 	return vec_at(&model->mappings, idx);
+}
+
+static inline struct model_cohort *model_cohort(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->cohorts, idx);
+}
+
+/* Returns the points of cohort @idx: .point_cnt of them. */
+static inline uint32_t *model_cohort_points(const struct model *model, uint32_t idx)
+{
+	return vec_at(&model->cohort_points, idx * model->point_cnt);
 }
 
 /* Returns the address to look @loc up by: of a return address, within the call before it. */

@@ -46,6 +46,10 @@ enum capfile_section {
 	CAPFILE_MODEL_MAPPINGS = 10, /* only when there are any */
 	CAPFILE_MODEL_BIRTHS = 11,   /* likewise */
 	CAPFILE_MODEL_FUTEXES = 12,  /* only when they were recorded */
+	/* Only when threads were counted by cohort: how long and so on, then the cohorts. */
+	CAPFILE_MODEL_COHORTS = 13,
+	CAPFILE_MODEL_COHORT_POINTS = 14,
+	CAPFILE_MODEL_LIMITS = 15, /* only when there are any */
 };
 
 /* -- writing -- */
