@@ -26,6 +26,11 @@ uint64_t clock_wall_ns(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+uint64_t clock_thread_cpu_ns(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int32_t clock_utc_offset_s(uint64_t wall_ns)
 {
 	time_t seconds = (time_t)(wall_ns / 1000000000ULL);

@@ -94,7 +94,7 @@ static uint32_t process_of(struct assembly *assembly, const struct entry *entry)
 	model_process(model, *slot)->exe = strpool_add(&model->strings, target->exe);
 	/* Replaced by the leader's name when the leader is seen. */
 	model_process(model, *slot)->comm = strpool_add(&model->strings, entry->comm);
-	if (!target->unwinder && entry->task_state != WIRE_STATE_ZOMBIE &&
+	if (!target->unwinder && !target->has_ended && entry->task_state != WIRE_STATE_ZOMBIE &&
 	    entry->task_state != WIRE_STATE_DEAD)
 		model->losses[LOSS_PROCESSES_UNREADABLE]++;
 	return *slot;
@@ -397,6 +397,8 @@ static int finish_target(struct assembly *assembly, uint32_t idx,
 	struct symbolizer *symbolizer = NULL;
 	int code;
 
+	if (process == MODEL_NONE && spans) /* it may have stacks without threads */
+		process = model_find_process(assembly->model, target->tgid);
 	if (process == MODEL_NONE)
 		return 0; /* no thread of it was seen */
 	if (target->modules)
@@ -452,6 +454,21 @@ static void classify_futexes(struct model *model)
 		if (futex_kind_waits(futex->kind))
 			futex->wait = (uint8_t)classify_stacks(model, futex->stack, MODEL_NONE,
 							       &evidence);
+	}
+}
+
+/* Likewise each place where threads were seen, of some of which none is left. */
+static void classify_cohorts(struct model *model)
+{
+	for (uint32_t i = 0; i < model->cohorts.len; i++) {
+		struct model_cohort *cohort = model_cohort(model, i);
+		struct wait_evidence evidence = { .in_syscall = cohort->syscall != 0,
+						  .syscall = model_str(model, cohort->syscall),
+						  .arg = { 1, FUTEX_WAIT_PRIVATE } };
+
+		if (cohort->stack != MODEL_NONE)
+			cohort->wait = (uint8_t)classify_stacks(model, cohort->stack, MODEL_NONE,
+								&evidence);
 	}
 }
 
@@ -512,6 +529,7 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 	if (assembly->is_recording && spans)
 		classify_spans(assembly, spans);
 	classify_futexes(model);
+	classify_cohorts(model);
 	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;
 	model->losses[LOSS_MODULES_CHANGED] += sigbus_lost_pages();
 	code = model_sort(model);
