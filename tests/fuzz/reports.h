@@ -136,7 +136,7 @@ static inline void fuzz_report_all(const struct model *model)
 							  .min_block_ns = all ? 0 : 1000 };
 			struct fuzz_text text;
 
-			if (!report_format_fits(options.format, model->window_ns > 0))
+			if (!report_format_fits(options.format, report_of(model)))
 				continue;
 			text = fuzz_report(model, &options);
 

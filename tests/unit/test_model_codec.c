@@ -119,7 +119,7 @@ static void assert_reports_equal(const struct model *a, const struct model *b)
 	for (int format = 0; format < REPORT_FORMAT_CNT; format++) {
 		struct image x, y;
 
-		if (!report_format_fits((enum report_format)format, a->window_ns > 0))
+		if (!report_format_fits((enum report_format)format, report_of(a)))
 			continue;
 		x = report(a, (enum report_format)format);
 		y = report(b, (enum report_format)format);

@@ -376,7 +376,7 @@ static void test_no_idle(void **state)
 	record_sample_fill(&model);
 	for (int by = 0; by <= REPORT_BY_WALL; by++) {
 		for (int format = 0; format < REPORT_FORMAT_CNT; format++) {
-			if (!report_format_fits((enum report_format)format, true) ||
+			if (!report_format_fits((enum report_format)format, REPORT_OF_RECORDING) ||
 			    !strcmp(report_format_name((enum report_format)format), "pprof"))
 				continue;
 			options.by = (enum report_by)by;
@@ -553,10 +553,10 @@ static void test_formats_that_fit(void **state)
 	(void)state;
 	assert_non_null(out);
 	record_sample_fill(&model);
-	assert_false(report_format_fits(REPORT_GO, true));
-	assert_false(report_format_fits(REPORT_THREADS, true));
-	assert_true(report_format_fits(REPORT_GO, false));
-	assert_true(report_format_fits(REPORT_JSON, true));
+	assert_false(report_format_fits(REPORT_GO, REPORT_OF_RECORDING));
+	assert_false(report_format_fits(REPORT_THREADS, REPORT_OF_RECORDING));
+	assert_true(report_format_fits(REPORT_GO, REPORT_OF_DUMP));
+	assert_true(report_format_fits(REPORT_JSON, REPORT_OF_RECORDING));
 	assert_int_not_equal(report_dump(&model, &options, out), 0);
 	fclose(out);
 	model_release(&model);

@@ -113,7 +113,7 @@ const struct command command_dump = {
 	       "  sudo loiter dump -p 1234 --save hang.loiter\n"
 	       "  loiter replay hang.loiter\n"
 	       "  sudo loiter dump -d 5s -- ./server --port 8080",
-	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_AGE | OPTIONS_SAVE | OPTIONS_PROGRAM |
-		  OPTIONS_DELAY | OPTIONS_KERNEL,
+	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_STACKS | OPTIONS_AGE | OPTIONS_SAVE |
+		  OPTIONS_PROGRAM | OPTIONS_DELAY | OPTIONS_KERNEL,
 	.run = run_dump,
 };

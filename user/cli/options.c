@@ -19,6 +19,9 @@
 #define DURATION_NOT_GIVEN UINT64_MAX
 #define FREQ_DEFAULT_HZ 99
 #define TOP_DEFAULT 20
+#define LEAKS_DEFAULT_NS (30 * 1000000000ULL)
+#define TELL_DEFAULT_NS (10 * 1000000000ULL)
+#define TELL_MIN_NS (100 * 1000000ULL)
 #define DURATION_MAX_NS (365 * 86400 * 1000000000ULL)
 
 enum long_option {
@@ -32,6 +35,10 @@ enum long_option {
 	OPT_FREQ,
 	OPT_VERIFY,
 	OPT_CGROUP,
+	OPT_UNTIL,
+	OPT_WATCH,
+	OPT_INTERVAL,
+	OPT_EXIT_CODE,
 	OPT_BTF,
 };
 
@@ -48,10 +55,12 @@ static const struct {
 	    "(repeatable)",
 	    1 } },
 	{ OPTIONS_TARGET, { "all", 'a', NULL, 0, "every process of the machine", 1 } },
-	{ OPTIONS_REPORT, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
-	{ OPTIONS_REPORT,
+	{ OPTIONS_STACKS, { "kernel", 'k', NULL, 0, "kernel frames too", 2 } },
+	{ OPTIONS_STACKS,
 	  { "format", 'f', "FORMAT", 0,
 	    "text (default), html, folded, json, pprof; of a dump threads and go too", 3 } },
+	{ OPTIONS_LEAKS, { "format", 'f', "FORMAT", 0, "text (default), html, folded, json", 3 } },
+	{ OPTIONS_DIFF, { "format", 'f', "FORMAT", 0, "text (default), json", 3 } },
 	{ OPTIONS_RECORD,
 	  { "duration", 'd', "TIME", 0,
 	    "record for TIME: 30s, 5m (default 10s, or until the program ends); 0: until Ctrl-C",
@@ -64,6 +73,21 @@ static const struct {
 	{ OPTIONS_RECORD,
 	  { "min-block", OPT_MIN_BLOCK, "TIME", 0, "leave out single blocks shorter than TIME",
 	    2 } },
+	{ OPTIONS_LEAKS,
+	  { "duration", 'd', "TIME", 0,
+	    "count for TIME: 30s, 5m (default 30s, or until the program ends); 0: until Ctrl-C",
+	    2 } },
+	{ OPTIONS_LEAKS,
+	  { "until", OPT_UNTIL, "N", 0, "until a process has N threads, however long that takes",
+	    2 } },
+	{ OPTIONS_LEAKS,
+	  { "watch", OPT_WATCH, NULL, 0,
+	    "until Ctrl-C, with a line on the terminal every 10s meanwhile", 2 } },
+	{ OPTIONS_LEAKS,
+	  { "interval", OPT_INTERVAL, "TIME", 0, "with --watch and --until, a line every TIME",
+	    2 } },
+	{ OPTIONS_LEAKS,
+	  { "exit-code", OPT_EXIT_CODE, NULL, 0, "end with status 3 when there is a leak", 4 } },
 	{ OPTIONS_RECORD, { "verify", OPT_VERIFY, "N", OPTION_HIDDEN, NULL, 2 } },
 	{ OPTIONS_SPANS,
 	  { "by", OPT_BY, "WHAT", 0, "blocked (default), run-queue, waker, on-cpu, wall, futex",
@@ -75,7 +99,7 @@ static const struct {
 	{ OPTIONS_AGE,
 	  { "min-block", OPT_MIN_BLOCK, "TIME", 0,
 	    "only threads that have not run for TIME (10ms, 30s, 5m)", 3 } },
-	{ OPTIONS_REPORT,
+	{ OPTIONS_STACKS,
 	  { "no-idle", OPT_NO_IDLE, NULL, 0,
 	    "leave out threads that wait for work from outside: select (also epoll), accept, "
 	    "sleep, signal wait, io_uring",
@@ -146,8 +170,10 @@ static void set_argument(struct argp_state *state, struct options *options,
 		state->next = state->argc;
 		return;
 	}
-	if (command->groups & OPTIONS_FILE && !options->file)
+	if (command->groups & (OPTIONS_FILE | OPTIONS_DIFF) && !options->file)
 		options->file = arg;
+	else if (command->groups & OPTIONS_DIFF && !options->other_file)
+		options->other_file = arg;
 	else if (command->groups & OPTIONS_TARGET && !parse_u32(arg, 1, INT_MAX, &tgid))
 		argp_error(state, "unexpected '%s'; did you mean -p %s?", arg, arg);
 	else if (command->groups & OPTIONS_PROGRAM)
@@ -156,33 +182,45 @@ static void set_argument(struct argp_state *state, struct options *options,
 		argp_error(state, "unexpected '%s'", arg);
 }
 
-const char *format_names(bool recording, char *text)
+const char *format_names(enum report_of of, char *text)
 {
 	size_t len = 0;
 
 	for (int i = 0; i < REPORT_FORMAT_CNT; i++)
-		if (report_format_fits((enum report_format)i, recording))
+		if (report_format_fits((enum report_format)i, of))
 			len += (size_t)snprintf(text + len, FORMAT_NAMES_BYTES - len, "%s%s",
 						len ? ", " : "",
 						report_format_name((enum report_format)i));
 	return text;
 }
 
-/* The formats of all that @command prints. */
+/* Returns what @command prints reports of; of several, what has the most formats. */
+static enum report_of reports_of(const struct command *command)
+{
+	if (command->groups & OPTIONS_AGE)
+		return REPORT_OF_DUMP;
+	return command->groups & OPTIONS_LEAKS ? REPORT_OF_LEAKS : REPORT_OF_RECORDING;
+}
+
 static void set_format(struct argp_state *state, struct options *options,
 		       const struct command *command, const char *name)
 {
-	bool recording = command->groups & OPTIONS_SPANS;
-	bool snapshot = command->groups & OPTIONS_AGE;
 	enum report_format *format = &options->report.format;
+	enum report_of of = reports_of(command);
 	char names[FORMAT_NAMES_BYTES];
+	bool is_format = !report_format_parse(name, format);
 
-	/* Every format is one of snapshots. */
-	if (report_format_parse(name, format))
-		argp_error(state, "'%s' is not a format: %s", name, format_names(!snapshot, names));
-	if (recording && !snapshot && !report_format_fits(*format, true))
-		argp_error(state, "'%s' is not a format of a recording: %s", name,
-			   format_names(true, names));
+	if (command->groups & OPTIONS_DIFF) {
+		if (!is_format || (*format != REPORT_TEXT && *format != REPORT_JSON))
+			argp_error(state, "'%s' is not a format of a difference: text, json", name);
+		return;
+	}
+	if (!is_format)
+		argp_error(state, "'%s' is not a format: %s", name, format_names(of, names));
+	if (!report_format_fits(*format, of))
+		argp_error(state, "'%s' is not a format of %s: %s", name,
+			   of == REPORT_OF_LEAKS ? "leaks" : "a recording",
+			   format_names(of, names));
 }
 
 static void set_default_duration(struct argp_state *state, struct options *options,
@@ -196,9 +234,13 @@ static void set_default_duration(struct argp_state *state, struct options *optio
 		argp_error(state, "'0' is too soon: the program has to run for a while");
 	if (options->duration_ns != DURATION_NOT_GIVEN)
 		return;
-	options->duration_ns = delay		  ? DELAY_DEFAULT_NS
-			       : options->program ? 0
-						  : DURATION_DEFAULT_NS;
+	if (delay)
+		options->duration_ns = DELAY_DEFAULT_NS;
+	else if (options->program || options->watch || options->until_alive)
+		options->duration_ns = 0;
+	else
+		options->duration_ns =
+			command->groups & OPTIONS_LEAKS ? LEAKS_DEFAULT_NS : DURATION_DEFAULT_NS;
 }
 
 /* Formats that nobody reads on a terminal go into a file. */
@@ -236,6 +278,8 @@ static void check_complete(struct argp_state *state, const struct options *optio
 
 	if (command->groups & OPTIONS_FILE && !options->file)
 		argp_error(state, "no capture file named");
+	if (command->groups & OPTIONS_DIFF && !options->other_file)
+		argp_error(state, "a difference is of two capture files: name both");
 	if (options->program && (named || options->all))
 		argp_error(state, "a program to run is all that is looked at: leave out -p, -n, "
 				  "--cgroup and -a");
@@ -292,6 +336,30 @@ static error_t parse_recording(int key, const char *arg, struct argp_state *stat
 		if (parse_u32(arg, 0, UINT32_MAX, &report->top))
 			argp_error(state, "'%s' is not a number of stacks", arg);
 		options->recording_option = "--top";
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* The options of leaks. */
+static error_t parse_leaks(int key, const char *arg, struct argp_state *state,
+			   struct options *options)
+{
+	switch (key) {
+	case OPT_UNTIL:
+		if (parse_u32(arg, 1, UINT32_MAX, &options->until_alive))
+			argp_error(state, "'%s' is not a number of threads", arg);
+		return 0;
+	case OPT_WATCH:
+		options->watch = true;
+		return 0;
+	case OPT_INTERVAL:
+		set_time(state, arg, &options->tell_every_ns);
+		if (options->tell_every_ns < TELL_MIN_NS)
+			argp_error(state, "'%s' is too often: 100ms at least", arg);
+		return 0;
+	case OPT_EXIT_CODE:
+		options->exit_code = true;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -357,6 +425,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		set_default_duration(state, options, parse->command);
 		break;
 	default:
+		if (!parse_leaks(key, arg, state, options))
+			return 0;
 		return parse_recording(key, arg, state, options);
 	}
 	return 0;
@@ -380,6 +450,7 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 		.report = { .color = isatty(STDOUT_FILENO), .top = TOP_DEFAULT },
 		.duration_ns = DURATION_NOT_GIVEN,
 		.sample_hz = FREQ_DEFAULT_HZ,
+		.tell_every_ns = TELL_DEFAULT_NS,
 	};
 	vec_init(&ret->tgids, sizeof(pid_t), TARGET_MAX);
 	vec_init(&ret->names, sizeof(char *), TARGET_MAX);

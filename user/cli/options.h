@@ -19,8 +19,11 @@ enum option_group {
 	OPTIONS_SPANS = 1 << 5,	  /* how to print a recording */
 	OPTIONS_RECORD = 1 << 6,  /* how to record */
 	OPTIONS_DELAY = 1 << 8,	  /* how long such a program runs before it is looked at */
-	OPTIONS_KERNEL = 1 << 9,  /* what is known of the kernel */
+	OPTIONS_KERNEL = 1 << 12, /* what is known of the kernel */
 	OPTIONS_PROGRAM = 1 << 7, /* a program to start, as the arguments behind "--" */
+	OPTIONS_STACKS = 1 << 9,  /* what of stacks and threads to print */
+	OPTIONS_LEAKS = 1 << 10,  /* how to count threads */
+	OPTIONS_DIFF = 1 << 11,	  /* two capture files as the arguments */
 };
 
 struct options {
@@ -32,6 +35,7 @@ struct options {
 	const char *output_path;      /* NULL: standard output */
 	const char *save_path;	      /* NULL: none */
 	const char *file;	      /* the argument */
+	const char *other_file;	      /* the second one */
 	const char *btf_path;	      /* of the kernel's types; NULL: its own */
 	char **program;		      /* the words behind "--", of argv, up to a NULL; NULL */
 	const char *snapshot_option;  /* one that was given and only snapshots know; NULL */
@@ -40,6 +44,10 @@ struct options {
 				*/
 	uint32_t sample_hz;    /* of a recording */
 	uint32_t verify_every; /* of a recording: one of so many stacks; 0: none */
+	uint32_t until_alive;  /* of leaks: ends when a process has so many threads; 0: never */
+	uint64_t tell_every_ns; /* of leaks: how often it tells how it stands */
+	bool watch;		/* of leaks: it tells */
+	bool exit_code;		/* STATUS_FOUND tells of a leak */
 	bool quiet;
 };
 
@@ -53,13 +61,14 @@ struct command {
 	int (*run)(const struct options *options); /* returns the exit status */
 };
 
-extern const struct command command_dump, command_record, command_replay, command_check;
+extern const struct command command_dump, command_record, command_leaks, command_diff,
+	command_replay, command_check;
 
 #define FORMAT_NAMES_BYTES 128
 
-/* Writes "text, folded, json": the formats of recordings, or of snapshots, to @text, which has
+/* Writes "text, folded, json": the formats of what a model is of, to @text, which has
  * FORMAT_NAMES_BYTES. Returns @text. */
-const char *format_names(bool recording, char *text);
+const char *format_names(enum report_of of, char *text);
 
 /* Parses the words behind the command's name. On a usage error it prints one message and exits with
  * status 2; --help prints the help and exits with 0. */

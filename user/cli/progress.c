@@ -18,11 +18,12 @@ static void put_line(const struct progress *progress)
 	if (*progress->stop || (progress->duration_ns && passed_ns >= progress->duration_ns))
 		fputs("\rloiter: putting names to what was recorded\x1b[K", stderr);
 	else if (progress->duration_ns)
-		fprintf(stderr, "\rloiter: recording, %" PRIu64 "s left; Ctrl-C ends it now\x1b[K",
+		fprintf(stderr, "\rloiter: %s, %" PRIu64 "s left; Ctrl-C ends it now\x1b[K",
+			progress->doing,
 			(progress->duration_ns - passed_ns + NS_PER_S - 1) / NS_PER_S);
 	else
-		fprintf(stderr, "\rloiter: recording for %" PRIu64 "s; Ctrl-C ends it\x1b[K",
-			passed_ns / NS_PER_S);
+		fprintf(stderr, "\rloiter: %s for %" PRIu64 "s; Ctrl-C ends it\x1b[K",
+			progress->doing, passed_ns / NS_PER_S);
 	fflush(stderr);
 }
 
@@ -57,7 +58,7 @@ static bool start_thread(struct progress *progress)
 	return !code;
 }
 
-void progress_start(struct progress *progress, uint64_t duration_ns,
+void progress_start(struct progress *progress, const char *doing, uint64_t duration_ns,
 		    const volatile sig_atomic_t *stop)
 {
 	pthread_condattr_t attr;
@@ -65,6 +66,7 @@ void progress_start(struct progress *progress, uint64_t duration_ns,
 	memset(progress, 0, sizeof(*progress));
 	if (!isatty(STDERR_FILENO))
 		return;
+	progress->doing = doing;
 	progress->start_ns = clock_mono_ns();
 	progress->duration_ns = duration_ns;
 	progress->stop = stop;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct progress {
+	const char *doing;    /* "recording"; borrowed */
 	uint64_t start_ns;    /* CLOCK_MONOTONIC */
 	uint64_t duration_ns; /* 0: until stopped */
 	const volatile sig_atomic_t *stop;
@@ -19,8 +20,8 @@ struct progress {
 	bool done;
 };
 
-/* Shows the line from now on, where standard error is a terminal. @stop is borrowed. */
-void progress_start(struct progress *progress, uint64_t duration_ns,
+/* Shows the line from now on, where standard error is a terminal. @doing and @stop are borrowed. */
+void progress_start(struct progress *progress, const char *doing, uint64_t duration_ns,
 		    const volatile sig_atomic_t *stop);
 
 /* Takes the line away. Takes one that was never started (zeroed). */

@@ -1,50 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /* loiter record: where the targets' threads spend their time, over a while. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/program.h"
 #include "cli/progress.h"
 #include "cli/say.h"
+#include "cli/stop.h"
 #include "cli/targets.h"
 #include "collect/record.h"
-
-static const int ending_signals[] = { SIGINT, SIGTERM };
-#define ENDING_CNT (sizeof(ending_signals) / sizeof(ending_signals[0]))
-
-static volatile sig_atomic_t stop;
-
-/* The first one ends the recording, which is then reported; the second one ends loiter. */
-static void on_signal(int number)
-{
-	if (stop) {
-		signal(number, SIG_DFL);
-		raise(number);
-	}
-	stop = 1;
-}
-
-/* Takes the signals that are not ignored, as they are for what runs in the background. */
-static void take_signals(struct sigaction *old)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-
-	for (size_t i = 0; i < ENDING_CNT; i++) {
-		sigaction(ending_signals[i], NULL, &old[i]);
-		if (old[i].sa_handler != SIG_IGN)
-			sigaction(ending_signals[i], &action, NULL);
-	}
-}
-
-static void give_signals_back(const struct sigaction *old)
-{
-	for (size_t i = 0; i < ENDING_CNT; i++)
-		sigaction(ending_signals[i], &old[i], NULL);
-}
 
 /* What is saved can be asked for anything later, but for futexes: to trace them costs every process
  * of the machine something. */
@@ -59,7 +25,7 @@ static int record(const struct options *options, struct record_options what, str
 {
 	bool clock = needs(options, REPORT_BY_ON_CPU) || needs(options, REPORT_BY_WALL);
 	struct record_verify verify = { 0 };
-	struct sigaction old[ENDING_CNT];
+	struct stop stop;
 	struct progress progress = { 0 };
 	struct recording *recording;
 	int code = -1;
@@ -72,18 +38,18 @@ static int record(const struct options *options, struct record_options what, str
 	what.futexes = options->report.by == REPORT_BY_FUTEX;
 	what.verify_every = options->verify_every;
 	what.ret_verify = &verify;
-	what.stop = &stop;
-	take_signals(old);
+	what.stop = &stop_asked;
+	stop_take(&stop);
 	recording = recording_new(&what, err);
 	if (recording)
 		code = targets_drop_power(true, err);
 	if (!code && !options->quiet)
-		progress_start(&progress, options->duration_ns, &stop);
+		progress_start(&progress, "recording", options->duration_ns, &stop_asked);
 	if (!code)
 		code = record_take(recording, model, err);
 	progress_stop(&progress);
 	recording_free(recording);
-	give_signals_back(old);
+	stop_give_back(&stop);
 	if (!code && options->verify_every)
 		fprintf(stderr, "verified %" PRIu64 " stacks, %" PRIu64 " wrong\n",
 			verify.checked_cnt, verify.wrong_cnt);
@@ -155,7 +121,7 @@ const struct command command_record = {
 	       "  sudo loiter record -p 1234 -f folded | flamegraph.pl --countname=us > offcpu.svg\n"
 	       "  sudo loiter record --by wall -- ./server --port 8080\n"
 	       "  sudo loiter record -n nginx -d 0 --save nginx.loiter --by wall",
-	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_SPANS | OPTIONS_RECORD | OPTIONS_SAVE |
-		  OPTIONS_PROGRAM | OPTIONS_KERNEL,
+	.groups = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_STACKS | OPTIONS_SPANS |
+		  OPTIONS_RECORD | OPTIONS_SAVE | OPTIONS_PROGRAM | OPTIONS_KERNEL,
 	.run = run_record,
 };

@@ -5,23 +5,30 @@
 #include "cli/say.h"
 #include "model/codec.h"
 
+static const char *const nouns[REPORT_OF_CNT] = {
+	[REPORT_OF_DUMP] = "a dump",
+	[REPORT_OF_RECORDING] = "a recording",
+	[REPORT_OF_LEAKS] = "of leaks",
+};
+
 /* What the options ask for must fit what was captured. Prints what does not. */
 static int check_options(const struct model *model, const struct options *options)
 {
-	bool recording = model->window_ns > 0;
-	const char *misfit = recording ? options->snapshot_option : options->recording_option;
+	enum report_of of = report_of(model);
+	const char *misfit = NULL;
 	char names[FORMAT_NAMES_BYTES];
 
+	if (of != REPORT_OF_DUMP)
+		misfit = options->snapshot_option;
+	if (of != REPORT_OF_RECORDING && options->recording_option)
+		misfit = options->recording_option;
 	if (misfit) {
-		say_error("'%s' is a %s: %s does not apply to it", options->file,
-			  recording ? "recording" : "dump", misfit);
+		say_error("'%s' is %s: %s does not apply to it", options->file, nouns[of], misfit);
 		return STATUS_USAGE;
 	}
-	if (!report_format_fits(options->report.format, recording)) {
-		say_error("'%s' is a %s: it has no format '%s', but %s", options->file,
-			  recording ? "recording" : "dump",
-			  report_format_name(options->report.format),
-			  format_names(recording, names));
+	if (!report_format_fits(options->report.format, of)) {
+		say_error("'%s' is %s: it has no format '%s', but %s", options->file, nouns[of],
+			  report_format_name(options->report.format), format_names(of, names));
 		return STATUS_USAGE;
 	}
 	if (options->report.by == REPORT_BY_FUTEX && !model->has_futexes) {
@@ -58,6 +65,6 @@ const struct command command_replay = {
 	.summary = "any report again, from what a command saved with --save",
 	.doc = "Prints a report of a capture: the same bytes as when it was taken, on any machine, "
 	       "without root, after the process is gone.",
-	.groups = OPTIONS_REPORT | OPTIONS_AGE | OPTIONS_SPANS | OPTIONS_FILE,
+	.groups = OPTIONS_REPORT | OPTIONS_STACKS | OPTIONS_AGE | OPTIONS_SPANS | OPTIONS_FILE,
 	.run = run_replay,
 };

@@ -8,6 +8,7 @@ enum status {
 	STATUS_DONE = 0,
 	STATUS_FAILED = 1, /* could not */
 	STATUS_USAGE = 2,
+	STATUS_FOUND = 3, /* done, and found what --exit-code asks about */
 };
 
 /* Prints "loiter: MESSAGE". */

@@ -409,7 +409,9 @@ int leaks_take(const struct leaks_options *options, struct model *model, struct 
 	if (!run.recording)
 		return -1;
 	vec_init(&run.arrived, sizeof(pid_t), PROCESS_MAX);
-	code = take(&run, model, err);
+	code = options->opened(err);
+	if (!code)
+		code = take(&run, model, err);
 	vec_release(&run.arrived);
 	cohorts_release(&run.cohorts);
 	recording_free(run.recording);

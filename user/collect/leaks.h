@@ -19,9 +19,11 @@ struct leaks_news {
 };
 
 struct leaks_options {
-	struct record_options record; /* of it whom, how long, and .stop */
-	uint32_t until_alive;	      /* ends when a process has so many threads; 0: never */
-	uint64_t tell_every_ns;	      /* calls .tell so often; 0: never */
+	struct record_options record;	/* of it whom, how long, and .stop */
+	uint32_t until_alive;		/* ends when a process has so many threads; 0: never */
+	int (*opened)(struct err *err); /* called when all is loaded that takes power: to give that
+					 * up before files of the targets are read; 0 or -errno */
+	uint64_t tell_every_ns;		/* calls .tell so often; 0: never */
 	void (*tell)(void *arg, const struct leaks_news *news);
 	void *tell_arg;
 };

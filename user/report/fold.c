@@ -87,44 +87,55 @@ static const char *quality_element(const struct frames *frames)
 	return ";[no stack]";
 }
 
-/* Loads @stack. Writes which of its frames are shown: from *@ret_first to before *@ret_end. */
-static int fold_load(struct fold *fold, uint32_t stack, uint32_t *ret_first, uint32_t *ret_end)
+/* Writes which of the frames that are loaded are shown: from *@ret_first to before *@ret_end. */
+static void fold_range(const struct fold *fold, uint32_t *ret_first, uint32_t *ret_end)
 {
-	struct frames *frames = &fold->report->frames;
-	int err = frames_load(frames, fold->report->model, stack);
+	const struct frames *frames = &fold->report->frames;
 	uint32_t first = fold->all ? 0 : frames->user_first;
 	uint32_t end = frames->refs.len;
 
-	if (err)
-		return err;
 	if (!fold->all && end > first + 1 && frames_reach_root(frames) &&
 	    is_clone(fold->report->model, frames_at(frames, end - 1)))
 		end--;
 	*ret_first = first;
 	*ret_end = end;
-	return 0;
 }
 
-int fold_stack(struct fold *fold, uint32_t stack)
+/* Appends the frames that are loaded. */
+static int fold_loaded(struct fold *fold)
 {
 	const struct frames *frames = &fold->report->frames;
 	uint32_t first, end;
-	int err = fold_load(fold, stack, &first, &end);
+	int err = 0;
 
-	if (err)
-		return err;
+	fold_range(fold, &first, &end);
 	buf_puts(&fold->report->line, quality_element(frames));
 	while (end > first && !err)
 		err = fold_frame(fold, frames_at(frames, --end));
 	return err;
 }
 
+int fold_stack(struct fold *fold, uint32_t stack)
+{
+	int err = frames_load(&fold->report->frames, fold->report->model, stack);
+
+	return err ? err : fold_loaded(fold);
+}
+
+int fold_creator(struct fold *fold, uint32_t stack)
+{
+	int err = frames_load_creator(&fold->report->frames, fold->report->model, stack);
+
+	return err ? err : fold_loaded(fold);
+}
+
 int fold_inverse(struct fold *fold, uint32_t stack)
 {
 	const struct frames *frames = &fold->report->frames;
+	int err = frames_load(&fold->report->frames, fold->report->model, stack);
 	uint32_t first, end;
-	int err = fold_load(fold, stack, &first, &end);
 
+	fold_range(fold, &first, &end);
 	for (; !err && first < end; first++)
 		err = fold_frame(fold, frames_at(frames, first));
 	if (!err)

@@ -42,6 +42,10 @@ int fold_text(struct fold *fold, const char *before, const char *text, const cha
 int fold_stack(struct fold *fold, uint32_t stack);
 int fold_kernel_stack(struct fold *fold, uint32_t kstack);
 
+/* As fold_stack, for a stack at which threads were created: up to the function of the creator's own
+ * that did. */
+int fold_creator(struct fold *fold, uint32_t stack);
+
 /* Appends the frames of @stack from the leaf on, and then what is wrong with it. */
 int fold_inverse(struct fold *fold, uint32_t stack);
 

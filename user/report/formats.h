@@ -46,6 +46,12 @@ int record_html(struct report *report);
 int futex_text(struct report *report);
 int futex_folded(struct report *report);
 
+/* Likewise of threads counted by cohort. */
+int leak_text(struct report *report);
+int leak_folded(struct report *report);
+int leak_json(struct report *report);
+int leak_html(struct report *report);
+
 /* Returns the name of a wait: "cond wait", the system call's own name, or the state. May hold what
  * a capture file chose: to be cleaned. */
 const char *wait_words(const struct model *model, enum wait_kind wait, uint32_t syscall,

@@ -155,6 +155,7 @@ static void frames_find_creator(struct frames *frames, const struct model *model
 		if (frame && birth_is_entry(model_str(model, frame->func)))
 			first = i + 1;
 	}
+	frames->entry_end = first;
 	for (; first < frames->user_end; first++) {
 		const struct model_frame *frame = frames_at(frames, first)->frame;
 
@@ -201,6 +202,26 @@ uint64_t frame_ref_hash(const struct frame_ref *ref)
 		return hash_mix(ref->guessed, ref->pc);
 	return hash_mix(hash_mix(hash_mix(ref->guessed, frame->func), frame->line),
 			hash_mix(frame->module, frame->module_off));
+}
+
+bool frame_ref_is_alike(const struct frame_ref *a, const struct frame_ref *b)
+{
+	const struct model_frame *x = a->frame, *y = b->frame;
+
+	if (!x || !y || !x->func || !y->func)
+		return frame_ref_equals(a, b);
+	return a->guessed == b->guessed && x->func == y->func && x->file == y->file &&
+	       x->line == y->line && x->module == y->module && x->inlined == y->inlined &&
+	       x->kernel == y->kernel;
+}
+
+uint64_t frame_ref_alike_hash(const struct frame_ref *ref)
+{
+	const struct model_frame *frame = ref->frame;
+
+	if (!frame || !frame->func)
+		return frame_ref_hash(ref);
+	return hash_mix(hash_mix(hash_mix(ref->guessed, frame->func), frame->line), frame->module);
 }
 
 const char *base_name(const char *path)

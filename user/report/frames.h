@@ -31,11 +31,12 @@ struct frames {
 	struct vec refs; /* struct frame_ref */
 	uint32_t user_first;
 	uint32_t user_end;
-	bool all_runtime;  /* nothing but plumbing */
-	uint8_t quality;   /* enum stack_quality; 0: there is no stack */
-	uint8_t end;	   /* enum stack_end */
-	uint8_t *runtime;  /* by index of model_frame: whether it is plumbing, once asked */
-	const void *model; /* that .runtime speaks of */
+	uint32_t entry_end; /* of a creator's stack: behind what it creates a thread by calling */
+	bool all_runtime;   /* nothing but plumbing */
+	uint8_t quality;    /* enum stack_quality; 0: there is no stack */
+	uint8_t end;	    /* enum stack_end */
+	uint8_t *runtime;   /* by index of model_frame: whether it is plumbing, once asked */
+	const void *model;  /* that .runtime speaks of */
 };
 
 void frames_init(struct frames *frames);
@@ -59,6 +60,17 @@ static inline const struct frame_ref *frames_own(const struct frames *frames)
 	return frames->all_runtime ? NULL : frames_at(frames, frames->user_first);
 }
 
+/* Returns the frame of a creator's stack to name it by: its own, or the one that calls libc to
+ * create a thread where that is plumbing as well; NULL when there is none. */
+static inline const struct frame_ref *frames_creator(const struct frames *frames)
+{
+	if (!frames->all_runtime)
+		return frames->refs.len ? frames_at(frames, frames->user_first) : NULL;
+	return frames->entry_end && frames->entry_end < frames->refs.len
+		       ? frames_at(frames, frames->entry_end)
+		       : NULL;
+}
+
 /* Whether the outermost frame is the thread's first. */
 static inline bool frames_reach_root(const struct frames *frames)
 {
@@ -68,6 +80,11 @@ static inline bool frames_reach_root(const struct frames *frames)
 /* Whether two frames read the same in every report. */
 bool frame_ref_equals(const struct frame_ref *a, const struct frame_ref *b);
 uint64_t frame_ref_hash(const struct frame_ref *ref);
+
+/* Likewise of frames that may be at different instructions of one line, or of one function whose
+ * lines are not known. */
+bool frame_ref_is_alike(const struct frame_ref *a, const struct frame_ref *b);
+uint64_t frame_ref_alike_hash(const struct frame_ref *ref);
 
 /* Appends the function's name, else "module+0x1234", else "0xpc"; @full: the module's whole path.
  * What is appended is clean. */

@@ -76,16 +76,13 @@ static int put_thread(struct json_writer *writer, const struct model_thread *thr
 	return err;
 }
 
-static int put_process(struct json_writer *writer, uint32_t process_idx)
+int put_json_process_rest(struct json_writer *writer, const struct model_process *process)
 {
 	struct report *report = writer->report;
-	const struct model_process *process = model_process(report->model, process_idx);
 	const char *separator = "\n";
-	int err;
+	int err = 0;
 
-	fprintf(report->out, "{\"pid\":%u,", process->tgid);
-	err = put_member(report, "", "comm", model_str(report->model, process->comm));
-	fputs(",\"threads\":[", report->out);
+	fputs("\"threads\":[", report->out);
 	for (uint32_t i = 0; i < process->thread_cnt && !err; i++) {
 		const struct model_thread *thread =
 			model_thread(report->model, process->first_thread + i);
@@ -104,6 +101,18 @@ static int put_process(struct json_writer *writer, uint32_t process_idx)
 	fprintf(report->out, ",\"started\":\"%s\"}",
 		utc_words(report->model, process->start_ns).text);
 	return err;
+}
+
+static int put_process(struct json_writer *writer, uint32_t process_idx)
+{
+	struct report *report = writer->report;
+	const struct model_process *process = model_process(report->model, process_idx);
+	int err;
+
+	fprintf(report->out, "{\"pid\":%u,", process->tgid);
+	err = put_member(report, "", "comm", model_str(report->model, process->comm));
+	fputc(',', report->out);
+	return err ? err : put_json_process_rest(writer, process);
 }
 
 int report_json(struct report *report)

@@ -56,6 +56,10 @@ int put_json(struct report *report, json_t *json, size_t flags);
 /* Prints a stack's members behind others: frames, quality, stack_end. Returns 0 or -errno. */
 int put_json_stack(struct json_writer *writer, uint32_t stack);
 
+/* Prints the rest of the object of @process, from its threads on, as the report of a dump has it.
+ * Returns 0 or -errno. */
+int put_json_process_rest(struct json_writer *writer, const struct model_process *process);
+
 /* Prints @key, which needs no escaping, and the string @text. Returns 0 or -ENOMEM. */
 int put_member(struct report *report, const char *before, const char *key, const char *text);
 

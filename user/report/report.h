@@ -24,6 +24,14 @@ enum report_format {
 	REPORT_FORMAT_CNT,
 };
 
+/* What a model is of. */
+enum report_of {
+	REPORT_OF_DUMP = 0,
+	REPORT_OF_RECORDING = 1,
+	REPORT_OF_LEAKS = 2, /* threads counted by cohort */
+	REPORT_OF_CNT,
+};
+
 /* What the report of a recording is of. */
 enum report_by {
 	REPORT_BY_BLOCKED,   /* time from the switch out to the wakeup */
@@ -53,8 +61,11 @@ const char *report_format_name(enum report_format format);
 /* Parses a format's name. Returns 0 or -EINVAL; @ret is written on success only. */
 int report_format_parse(const char *name, enum report_format *ret);
 
-/* Whether @format is one for recordings, or for snapshots. */
-bool report_format_fits(enum report_format format, bool recording);
+/* Returns what @model is of. */
+enum report_of report_of(const struct model *model);
+
+/* Whether @format is one for what a model is of. */
+bool report_format_fits(enum report_format format, enum report_of of);
 
 /* Whether @format is one of recordings by @by. */
 bool report_format_fits_by(enum report_format format, enum report_by by);
@@ -64,6 +75,9 @@ const char *report_by_name(enum report_by by);
 
 /* Parses one of these. Returns 0 or -EINVAL; @ret is written on success only. */
 int report_by_parse(const char *name, enum report_by *ret);
+
+/* Writes to @ret whether a report of leaks of @model finds one. Returns 0 or -ENOMEM. */
+int report_has_leak(const struct model *model, const struct report_options *options, bool *ret);
 
 /* Writes the report of @model to @out. Returns 0 or -errno (-EINVAL: the format does not fit it, or
  * it is to be of futexes and they were not recorded);

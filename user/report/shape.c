@@ -54,9 +54,13 @@ static bool shape_equals(const struct shapes *shapes, const struct frames *a,
 
 	if (a->quality != b->quality || a->end != b->end || cnt != shown_end(shapes, b) - b_first)
 		return false;
-	for (uint32_t i = 0; i < cnt; i++)
-		if (!frame_ref_equals(frames_at(a, a_first + i), frames_at(b, b_first + i)))
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct frame_ref *x = frames_at(a, a_first + i);
+		const struct frame_ref *y = frames_at(b, b_first + i);
+
+		if (!(shapes->by_line ? frame_ref_is_alike(x, y) : frame_ref_equals(x, y)))
 			return false;
+	}
 	return true;
 }
 
@@ -64,8 +68,12 @@ static uint64_t shape_hash(const struct shapes *shapes, const struct frames *fra
 {
 	uint64_t hash = hash_mix(frames->quality, frames->end);
 
-	for (uint32_t i = shown_first(shapes, frames); i < shown_end(shapes, frames); i++)
-		hash = hash_mix(hash, frame_ref_hash(frames_at(frames, i)));
+	for (uint32_t i = shown_first(shapes, frames); i < shown_end(shapes, frames); i++) {
+		const struct frame_ref *ref = frames_at(frames, i);
+
+		hash = hash_mix(hash,
+				shapes->by_line ? frame_ref_alike_hash(ref) : frame_ref_hash(ref));
+	}
 	return hash;
 }
 

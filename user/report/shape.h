@@ -6,6 +6,7 @@
 #ifndef REPORT_SHAPE_H
 #define REPORT_SHAPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/table.h"
@@ -23,6 +24,7 @@ enum shape_of {
 struct shapes {
 	const struct model *model;
 	enum shape_of of;
+	bool by_line; /* instructions of one line are alike; set behind shapes_init */
 	struct table by_hash;
 	struct frames frames, other;
 	uint32_t *by_stack; /* the first stack with equal frames; MODEL_NONE: not asked */

@@ -11,6 +11,7 @@ const TITLES = {
 	"run-queue": "Time in the run queue by stack",
 	"on-cpu": "Time on CPUs by stack",
 	"wall": "All time of threads by stack",
+	"leaks": "Threads by the stack that created them",
 };
 
 class Page {
@@ -73,8 +74,8 @@ class Page {
 	facts() {
 		const { data } = this;
 		const facts = [`${data.time.replace("T", " ").replace(/(\.\d+)?Z$/, "")} UTC`];
-		if (data.window_ns)
-			facts.push(`for ${durationWords(data.window_ns)}`);
+		if (data.window_ns || data.watch_ns)
+			facts.push(`for ${durationWords(data.window_ns || data.watch_ns)}`);
 		facts.push(`host ${data.host}`, `Linux ${data.kernel}`, `loiter ${data.loiter}`);
 		return facts;
 	}
@@ -155,7 +156,7 @@ class Page {
 	// --- what the pointer and the keys do ---
 
 	valueWords(value) {
-		return this.data.of === "threads" ? countWords(value, "thread") : durationWords(value);
+		return isOfThreads(this.data) ? countWords(value, "thread") : durationWords(value);
 	}
 
 	sayNode(node) {

@@ -5,6 +5,11 @@
 const LINES_STEP = 100; // drawn at first, and with each "more"
 const SPAN_ON_CPU = 3;
 
+// Whether values are threads, and not times.
+function isOfThreads(data) {
+	return data.of === "threads" || data.of === "leaks";
+}
+
 // What a report has columns of: title, what it sorts by, and what it shows if that is not it.
 function columnsOf(data, total) {
 	const name = key => row => data.names[row[key]];
@@ -20,6 +25,27 @@ function columnsOf(data, total) {
 	const created = data.sections.some(section => section.rows.some(row => row.creator)) ?
 		[{ title: "Created by", by: row => data.names[row.creator ?? 0], code: true }] : [];
 	const several = data.sections.length > 1 ? [process] : [];
+	if (data.of === "leaks")
+		return [
+			{ title: "Verdict", by: row => row.rank, show: name("verdict") },
+			{
+				title: "Threads", by: row => row.value, down: true,
+				show: row => groupDigits(row.value),
+			},
+			{
+				title: "Born", by: row => row.born, down: true,
+				show: row => groupDigits(row.born),
+			},
+			{
+				title: "Ended", by: row => row.ended, down: true,
+				show: row => groupDigits(row.ended),
+			},
+			{
+				title: "A minute", by: row => row.growth, down: true,
+				show: row => row.growth.toFixed(1),
+			},
+			...created, wait, where, ...several,
+		];
 	if (data.of === "threads")
 		return [
 			{
@@ -92,7 +118,7 @@ class Table {
 		this.total = 0;
 		this.columns = columnsOf(data, () => this.total);
 		this.sorted = this.columns[0];
-		this.down = true;
+		this.down = Boolean(this.sorted.down);
 		this.limit = LINES_STEP;
 		this.open = new Set();
 		this.head = byId("table").tHead;
@@ -198,7 +224,7 @@ class Table {
 
 	threads(row) {
 		const { names } = this.data;
-		const waits = this.data.of === "threads";
+		const waits = isOfThreads(this.data);
 		const titles = waits ? ["Thread", "Name", "Since", "On", "Ran"] : ["Thread", "Name"];
 		const body = element("tbody", {});
 		const table = element("table", { className: "threads" }, element("thead", {},
