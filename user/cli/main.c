@@ -10,7 +10,7 @@
 #include "cli/say.h"
 
 static const struct command *const commands[] = { &command_dump, &command_record, &command_leaks,
-						  &command_replay, &command_check };
+						  &command_diff, &command_replay, &command_check };
 #define COMMAND_CNT (sizeof(commands) / sizeof(commands[0]))
 
 static void print_usage(FILE *out)

@@ -21,15 +21,15 @@ static void note_losses(const struct model *model, const struct options *options
 			say_error("lost: %s", loss_words((enum loss)i, model->losses[i]).text);
 }
 
-int output_report(const struct model *model, const struct options *options)
+int output_print(const char *path, int (*print)(void *arg, FILE *out), void *arg)
 {
 	struct outfile out;
 	struct err err;
-	int code = outfile_open(&out, options->output_path, &err);
+	int code = outfile_open(&out, path, &err);
 
 	if (code)
 		goto failed;
-	code = report_dump(model, &options->report, out.stream);
+	code = print(arg, out.stream);
 	if (code) {
 		outfile_discard(&out);
 		err_set_errno(&err, code, "cannot make the report");
@@ -43,11 +43,32 @@ int output_report(const struct model *model, const struct options *options)
 	}
 	if (code)
 		goto failed;
-	note_losses(model, options);
 	return STATUS_DONE;
 failed:
 	say_error("%s", err.msg);
 	return STATUS_FAILED;
+}
+
+struct report_to_print {
+	const struct model *model;
+	const struct report_options *options;
+};
+
+static int print_report(void *arg, FILE *out)
+{
+	const struct report_to_print *report = arg;
+
+	return report_dump(report->model, report->options, out);
+}
+
+int output_report(const struct model *model, const struct options *options)
+{
+	struct report_to_print report = { .model = model, .options = &options->report };
+	int status = output_print(options->output_path, print_report, &report);
+
+	if (!status)
+		note_losses(model, options);
+	return status;
 }
 
 /* Returns an exit status; errors are printed. */

@@ -138,10 +138,14 @@ static int put_creation(struct report *report, const struct leak_group *group,
 		err = put_origin(report, born.cnt ? &born : members, form);
 	} else if (!err && group->creator != MODEL_NONE) {
 		err = frames_load_creator(&report->frames, report->model, group->creator);
-		if (!err && frames_creator(&report->frames)) {
-			fputs("  created by ", report->out);
-			err = put_function_at(report, frames_creator(&report->frames));
-		}
+		buf_clear(&report->line);
+		buf_puts(&report->line, group->is_forked ? "  forked by " : "  created by ");
+		if (!err && frames_creator(&report->frames))
+			frame_put_bare_name(&report->line, report->model,
+					    frames_creator(&report->frames),
+					    report->options->verbose);
+		if (!err)
+			err = put_line(report);
 		if (!err)
 			err = put_creator_frames(report, form);
 	}
