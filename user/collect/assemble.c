@@ -272,9 +272,8 @@ static void describe_object(struct assembly *assembly, struct wait_objects *obje
 		wait_objects_use_peers(objects, assembly->peers);
 	wait_objects_describe(objects, &request, &answer);
 	thread->object = strpool_add(&assembly->model->strings, answer.object);
-	/* A timeout was read from the thread's own stack, just now. */
-	answer.has_timeout =
-		answer.has_timeout && still_waits(snapshot_target(snapshot, entry->target), entry);
+	if (answer.has_timeout && answer.timeout_was_read)
+		answer.has_timeout = still_waits(snapshot_target(snapshot, entry->target), entry);
 	thread->has_timeout = answer.has_timeout;
 	thread->timeout_left_ns = answer.has_timeout ? answer.timeout_left_ns : 0;
 	assembly->model->losses[LOSS_OBJECTS_UNREADABLE] += answer.unreadable;

@@ -40,6 +40,7 @@ struct wait_answer {
 	char object[256]; /* "" when there is nothing to say */
 	int64_t timeout_left_ns;
 	bool has_timeout;
+	bool timeout_was_read; /* from the target's memory, where another one may be by now */
 	bool unreadable; /* something of the target could not be read: a loss */
 };
 

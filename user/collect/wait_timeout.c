@@ -161,6 +161,7 @@ void wait_timeout_describe(pid_t tgid, const char *syscall, const struct wait_re
 	if (now_ns > INT64_MAX || __builtin_sub_overflow(timeout_ns, (int64_t)now_ns, &left_ns) ||
 	    left_ns > FOREVER_NS || left_ns < -OVERDUE_MAX_NS)
 		return;
+	answer->timeout_was_read = rule->form != FORM_MS;
 	answer->timeout_left_ns = left_ns;
 	answer->has_timeout = true;
 }
