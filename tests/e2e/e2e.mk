@@ -14,7 +14,7 @@ MUSL_GCC := $(shell command -v musl-gcc 2>/dev/null)
 
 WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped mixcpp herd spin \
 	churn execloop exiting busy makers zombie zombie_leader vforker ages \
-	depth futexes locks)
+	depth futexes locks leaky leakycpp leaver)
 RECORD_PLAIN := ring births forks medley paths
 WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN) plugs turncoat-north turncoat-south)
 ifeq ($(ARCH),x86_64)
@@ -37,7 +37,8 @@ $(W)/$(1): $(2) $(WORKLOAD_DEPS)
 endef
 
 plain_rule = $(eval $(call workload_rule,$(1),$(WORKLOAD_DIR)/$(1).c $(WORKLOAD_DIR)/workload.c,,$$(WORKLOAD_CC)))
-$(foreach name,herd spin churn execloop exiting busy makers garbage zombie zombie_leader vforker ages depth jit futexes locks,\
+$(foreach name,herd spin churn execloop exiting busy makers garbage zombie zombie_leader vforker ages depth jit futexes locks \
+	leaver,\
 	$(call plain_rule,$(name)))
 $(foreach name,$(RECORD_PLAIN) hops,$(call plain_rule,$(name)))
 $(eval $(call workload_rule,mix,$(MIX_SRC),,$$(WORKLOAD_CC)))
@@ -58,6 +59,13 @@ turncoat_rule = $(eval $(call workload_rule,turncoat-$(1),\
 $(call turncoat_rule,north,304)
 $(call turncoat_rule,south,1200)
 
+# With a pool of threads in a library of its own.
+$(eval $(call workload_rule,libpool.so,$(WORKLOAD_DIR)/pool.c,-fPIC -shared -Wl$$(comma)-soname=libpool.so,$$(WORKLOAD_CC)))
+
+$(W)/leaky: $(addprefix $(WORKLOAD_DIR)/,leaky.c workload.c) $(W)/libpool.so $(WORKLOAD_DEPS)
+	$(call say,WORKLOAD,$@)
+	$(Q)$(WORKLOAD_CC) '-Wl,-rpath,$$ORIGIN' -o $@ $(filter-out $(WORKLOAD_DEPS),$^)
+
 $(W)/plugs: $(W)/plug_alpha.so $(W)/plug_omega.so
 
 $(W)/mix-stripped: $(W)/mix
@@ -70,5 +78,9 @@ $(W)/cpp/%.o: $(WORKLOAD_DIR)/%.c $(WORKLOAD_DEPS)
 	$(Q)$(WORKLOAD_CC) -c -o $@ $<
 
 $(W)/mixcpp: $(WORKLOAD_DIR)/mixcpp.cc $(W)/cpp/cell.o $(W)/cpp/workload.o $(WORKLOAD_DEPS)
+	$(call say,WORKLOAD,$@)
+	$(Q)$(WORKLOAD_CXX) -o $@ $(filter-out $(WORKLOAD_DEPS),$^)
+
+$(W)/leakycpp: $(WORKLOAD_DIR)/leakycpp.cc $(W)/cpp/workload.o $(WORKLOAD_DEPS)
 	$(call say,WORKLOAD,$@)
 	$(Q)$(WORKLOAD_CXX) -o $@ $(filter-out $(WORKLOAD_DEPS),$^)

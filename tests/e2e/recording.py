@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-"""What the tests of `loiter record` share: recordings, their spans, and what must hold of each."""
+"""What the tests of `loiter record` and `loiter leaks` share: recordings, their spans, and what must
+hold of each."""
 import contextlib
 import functools
 import json
@@ -176,10 +177,10 @@ class Recording:
     waits for a reader."""
     start_ns = 0  # CLOCK_MONOTONIC when the window began
 
-    def __init__(self, *args: object, form: str) -> None:
+    def __init__(self, *args: object, form: str, command: str) -> None:
         self._out = tempfile.TemporaryFile("w+")
         self._err = tempfile.TemporaryFile("w+")
-        self.proc = subprocess.Popen([str(LOITER), "record", *map(str, args), "-f", form],
+        self.proc = subprocess.Popen([str(LOITER), command, *map(str, args), "-f", form],
                                      stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._err)
 
     def wait_begun(self) -> None:
@@ -220,9 +221,10 @@ class Recording:
 
 
 @contextlib.contextmanager
-def recording(*args: object, form: str = "json") -> Iterator[Recording]:
-    """Records in the background from here on."""
-    running = Recording(*args, form=form)
+def recording(*args: object, form: str = "json", command: str = "record"
+              ) -> Iterator[Recording]:
+    """Records in the background from here on; or counts threads, with the command leaks."""
+    running = Recording(*args, form=form, command=command)
     try:
         running.wait_begun()
         yield running

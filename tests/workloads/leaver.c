@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* leaver N STATUS: lives for a moment, ends with STATUS, and leaves N threads that it has started;
+ * it has waited for others to end. */
+#include <stdlib.h>
+
+#include "workload.h"
+
+#define JOINED_CNT 5
+
+static const struct timespec moment = { .tv_nsec = 300000000 };
+
+FRAME static void *left_main(void *arg)
+{
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &forever, NULL);
+	return arg;
+}
+
+FRAME static void *joined_main(void *arg)
+{
+	return arg;
+}
+
+FRAME static void start_left(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, left_main, NULL))
+		die("pthread_create");
+}
+
+FRAME static void start_joined(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, joined_main, NULL) || pthread_join(thread, NULL))
+		die("pthread_create");
+}
+
+int main(int argc, char **argv)
+{
+	long left_cnt = parse_long(argc == 3 ? argv[1] : "", 0, 1000);
+	long status = parse_long(argc == 3 ? argv[2] : "", 0, 127);
+
+	for (int i = 0; i < JOINED_CNT; i++)
+		start_joined();
+	for (long i = 0; i < left_cnt; i++)
+		start_left();
+	wait_settled(0);
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+	return (int)status;
+}
