@@ -15,6 +15,7 @@
 #include "profile.pb-c.h"
 
 #include "model/codec.h"
+#include "report/diff.h"
 #include "report/report.h"
 #include "wire/capfile.h"
 
@@ -41,6 +42,7 @@ static inline void fuzz_model_init(struct model *model)
 	model->threads.max = model->stacks.max = model->locs.max = model->frames.max = 4096;
 	model->stack_locs.max = 16384;
 	model->spans.max = model->mappings.max = model->births.max = 4096;
+	model->cohorts.max = model->limits.max = 4096;
 }
 
 static inline uint64_t fuzz_stack_frames(const struct model *model, uint32_t idx)
@@ -70,6 +72,9 @@ static inline bool fuzz_is_printable(const struct model *model)
 		       fuzz_stack_frames(model, model_span(model, i)->waker_stack);
 	for (uint32_t i = 0; i < model->futexes.len && cnt <= FUZZ_FRAME_MAX; i++)
 		cnt += fuzz_stack_frames(model, model_futex(model, i)->stack);
+	for (uint32_t i = 0; i < model->cohorts.len && cnt <= FUZZ_FRAME_MAX; i++)
+		cnt += fuzz_stack_frames(model, model_cohort(model, i)->creator) +
+		       fuzz_stack_frames(model, model_cohort(model, i)->stack);
 	return cnt <= FUZZ_FRAME_MAX;
 }
 
@@ -179,11 +184,37 @@ static inline void fuzz_futexes(const struct model *model)
 		}
 }
 
+/* What changed from @model to itself, and whether it has a leak. */
+static inline void fuzz_diff(const struct model *model)
+{
+	const struct diff_capture capture = { .model = model, .name = "x" };
+
+	for (int all = 0; all < 2; all++) {
+		const struct report_options options = { .format = all ? REPORT_JSON : REPORT_TEXT,
+							.verbose = all };
+		struct fuzz_text text = { 0 };
+		FILE *out = open_memstream(&text.bytes, &text.len);
+		bool found;
+
+		require(out);
+		require(!report_diff(&capture, &capture, &options, out));
+		require(!fclose(out));
+		if (all) {
+			json_t *json = json_loadb(text.bytes, text.len, 0, NULL);
+
+			require(json);
+			json_decref(json);
+		}
+		free(text.bytes);
+		require(!report_has_leak(model, &options, &found));
+	}
+}
+
 /* Encodes what was decoded: the report after decoding that again must be the same. */
 static inline void fuzz_round_trip(const struct model *model)
 {
 	const struct report_options options = {
-		.format = model->window_ns ? REPORT_JSON : REPORT_THREADS,
+		.format = report_of(model) == REPORT_OF_DUMP ? REPORT_THREADS : REPORT_JSON,
 		.by = model->has_futexes ? REPORT_BY_FUTEX : REPORT_BY_WALL,
 		.kernel = true,
 	};
@@ -232,6 +263,7 @@ static inline void fuzz_capture(const void *bytes, size_t len)
 	if (!code && fuzz_is_printable(&model)) {
 		fuzz_report_all(&model);
 		fuzz_futexes(&model);
+		fuzz_diff(&model);
 		fuzz_round_trip(&model);
 	}
 	capfile_reader_close(&reader);

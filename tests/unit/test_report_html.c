@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "golden.h"
+#include "leak_sample.h"
 #include "record_sample.h"
 #include "report/report.h"
 #include "report_sample.h"
@@ -63,6 +64,7 @@ static const struct golden_case {
 	{ "report_html_kernel.json",
 	  sample_fill,
 	  { .format = REPORT_HTML, .kernel = true, .no_idle = true } },
+	{ "leaks_html.json", leak_sample_fill, { .format = REPORT_HTML } },
 	{ "record_html.json", record_sample_fill, { .format = REPORT_HTML } },
 	{ "record_html_waker.json",
 	  record_sample_fill,

@@ -65,13 +65,11 @@ static void put_runs(struct buf *buf, const struct leak_group *group)
 
 void leak_put_evidence(struct buf *buf, const struct leak_group *group)
 {
-	bool is_left = group->left && !group->is_main;
-
 	put_flow(buf, group);
-	if (!is_left)
+	if (!group->left)
 		put_growth(buf, &group->judgement);
 	put_runs(buf, group);
-	if (is_left)
+	if (group->left)
 		buf_printf(buf, "; %" PRIu64 " had not ended when the process did", group->left);
 	if (group->is_beside_leak)
 		buf_puts(buf, "; of several creators, one of whom leaks");
