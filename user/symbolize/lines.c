@@ -12,6 +12,7 @@
 
 #include "base/table.h"
 #include "base/vec.h"
+#include "proc/elf_sections.h"
 #include "symbolize/ranges.h"
 
 #define UNIT_MAX (1u << 20)
@@ -37,24 +38,6 @@ struct lines {
 	bool damaged;
 	uint32_t ranges_read_cnt;
 };
-
-static bool elf_has_dwarf(Elf *elf)
-{
-	Elf_Scn *scn = NULL;
-	size_t strings;
-	GElf_Shdr shdr;
-
-	if (!elf || elf_getshdrstrndx(elf, &strings))
-		return false;
-	while ((scn = elf_nextscn(elf, scn)) != NULL) {
-		const char *name =
-			gelf_getshdr(scn, &shdr) ? elf_strptr(elf, strings, shdr.sh_name) : NULL;
-
-		if (name && !strcmp(name, ".debug_info"))
-			return true;
-	}
-	return false;
-}
 
 /* Writes where @name, found in the debug file of @dwfl, points to. Returns 0 or -ENAMETOOLONG. */
 static int resolve_link(Dwfl_Module *dwfl, const char *name, char *path, size_t len)
@@ -101,7 +84,8 @@ struct lines *lines_new(Dwfl_Module *dwfl)
 	struct lines *lines;
 
 	if (!dwarf) {
-		errno = elf_has_dwarf(dwfl_module_getelf(dwfl, &bias)) ? EBADMSG : 0;
+		errno = elf_has_section(dwfl_module_getelf(dwfl, &bias), ".debug_info") ? EBADMSG
+											: 0;
 		return NULL;
 	}
 	if (!shared_file_ok(dwfl, dwarf)) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proc/elf_sections.h"
 #include "symbolize/ranges.h"
 
 #define SYMTAB_MAX (4u << 20)
@@ -127,18 +128,9 @@ struct section {
 	bool has_symtab;   /* the file: else its symbols are .dynsym's */
 };
 
-static bool elf_has_symtab(Elf *elf, bool count_dynsym)
+static bool has_symbols(Elf *elf)
 {
-	Elf_Scn *scn = NULL;
-	GElf_Shdr shdr;
-
-	while ((scn = elf_nextscn(elf, scn)) != NULL) {
-		if (!gelf_getshdr(scn, &shdr) || !shdr.sh_size)
-			continue;
-		if (shdr.sh_type == SHT_SYMTAB || (count_dynsym && shdr.sh_type == SHT_DYNSYM))
-			return true;
-	}
-	return false;
+	return elf_has_section_type(elf, SHT_SYMTAB) || elf_has_section_type(elf, SHT_DYNSYM);
 }
 
 static void section_set(struct section *section, Elf *elf, GElf_Word shndx)
@@ -148,7 +140,7 @@ static void section_set(struct section *section, Elf *elf, GElf_Word shndx)
 	if (section->elf == elf && section->shndx == shndx)
 		return;
 	if (section->elf != elf)
-		section->has_symtab = elf && elf_has_symtab(elf, false);
+		section->has_symtab = elf_has_section_type(elf, SHT_SYMTAB);
 	section->elf = elf;
 	section->shndx = shndx;
 	section->executable = false;
@@ -177,9 +169,8 @@ static bool symbol_is_wanted(uint8_t type, const char *name, const struct sectio
 static bool symtab_is_unreadable(Dwfl_Module *dwfl)
 {
 	GElf_Addr bias;
-	Elf *elf = dwfl_module_getelf(dwfl, &bias);
 
-	return elf && elf_has_symtab(elf, true);
+	return has_symbols(dwfl_module_getelf(dwfl, &bias));
 }
 
 /* Whether libdwfl would look for dynamic symbols without the help of section headers: it then
@@ -192,7 +183,7 @@ static bool symtab_has_no_section(Dwfl_Module *dwfl)
 	size_t phdr_cnt;
 	GElf_Phdr phdr;
 
-	if (!elf || elf_has_symtab(elf, true) || elf_getphdrnum(elf, &phdr_cnt))
+	if (!elf || has_symbols(elf) || elf_getphdrnum(elf, &phdr_cnt))
 		return false;
 	for (size_t i = 0; i < phdr_cnt; i++)
 		if (gelf_getphdr(elf, (int)i, &phdr) && phdr.p_type == PT_DYNAMIC)

@@ -9,6 +9,7 @@
 
 #include "base/table.h"
 #include "base/vec.h"
+#include "proc/elf_sections.h"
 #include "unwind/arch.h"
 
 #define RULE_MAX (4u << 20)
@@ -60,30 +61,8 @@ void cfi_free(struct cfi *cfi)
 	free(cfi);
 }
 
-static bool has_section(Elf *elf, const char *const *names, size_t name_cnt)
-{
-	Elf_Scn *scn = NULL;
-	size_t str_idx;
-
-	if (!elf || elf_getshdrstrndx(elf, &str_idx))
-		return false;
-	while ((scn = elf_nextscn(elf, scn))) {
-		GElf_Shdr shdr;
-		const char *name;
-
-		if (!gelf_getshdr(scn, &shdr) || !(name = elf_strptr(elf, str_idx, shdr.sh_name)))
-			continue;
-		for (size_t i = 0; i < name_cnt; i++)
-			if (!strcmp(name, names[i]))
-				return true;
-	}
-	return false;
-}
-
 static struct module_state *module_state(struct cfi *cfi, const struct module *module)
 {
-	static const char *const go_sections[] = { ".gopclntab", ".note.go.buildid" };
-	static const char *const debug_sections[] = { ".debug_frame", ".zdebug_frame" };
 	struct module_state *state = &cfi->states[module->idx];
 	Dwarf_Addr bias;
 	Elf *elf;
@@ -95,8 +74,10 @@ static struct module_state *module_state(struct cfi *cfi, const struct module *m
 	state->has_eh_cfi = dwfl_module_eh_cfi(module->dwfl, &bias) != NULL;
 	/* A separate debug file could have .debug_frame too, but never for code that .eh_frame
 	 * leaves out; looking for one may ask the network. */
-	state->has_debug_cfi = !state->has_eh_cfi || has_section(elf, debug_sections, 2);
-	state->is_go = has_section(elf, go_sections, 2);
+	state->has_debug_cfi = !state->has_eh_cfi || elf_has_section(elf, ".debug_frame") ||
+			       elf_has_section(elf, ".zdebug_frame");
+	state->is_go =
+		elf_has_section(elf, ".gopclntab") || elf_has_section(elf, ".note.go.buildid");
 	return state;
 }
 
