@@ -15,7 +15,7 @@
 static int open_regular(int path_fd, struct stat *ret_st)
 {
 	char path[32];
-	int fd;
+	int fd, err;
 
 	if (fstat(path_fd, ret_st))
 		return -errno;
@@ -23,7 +23,15 @@ static int open_regular(int path_fd, struct stat *ret_st)
 		return S_ISLNK(ret_st->st_mode) ? -ELOOP : -EINVAL;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	/* Once more: on a network file system, to open a file may be to learn that it is newer. */
+	if (fstat(fd, ret_st)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
 }
 
 int root_open_magic(const char *path, struct stat *ret_st)

@@ -11,8 +11,8 @@
 
 /* Opens the regular file @path under the directory @root ("/", "/proc/PID/root") for reading;
  * @follow tells whether its last component may be a link.
- * Returns the descriptor with @ret_st filled, or -errno; -EINVAL: not a regular file; -ELOOP: a
- * link. */
+ * Returns the descriptor with @ret_st filled, which is the file's as it was opened, or -errno;
+ * -EINVAL: not a regular file; -ELOOP: a link. */
 int root_open(const char *root, const char *path, bool follow, struct stat *ret_st);
 
 /* Opens the regular file that @path, a link of /proc's own, stands for. Returns as root_open does.
