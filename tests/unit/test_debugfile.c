@@ -15,12 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proc/debugfile.h"
-#include "symbolize/lines.h"
+#include "proc/debuginfo.h"
+#include "proc/dwfl_elf.h"
 
 struct scene {
 	char dir[64];
-	Dwfl_Callbacks callbacks;
 };
 
 __attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
@@ -46,8 +45,6 @@ static int setup(void **state)
 	run("cd %s && objcopy --only-keep-debug /proc/%d/exe program.debug", scene->dir, getpid());
 	run("cd %s && objcopy --strip-all --add-gnu-debuglink=program.debug /proc/%d/exe program",
 	    scene->dir, getpid());
-	scene->callbacks.find_elf = dwfl_build_id_find_elf;
-	debugfile_set_callbacks(&scene->callbacks);
 	return 0;
 }
 
@@ -61,41 +58,64 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Returns whether DIR/program has lines, seen through @root. */
-static bool has_lines(const struct scene *scene, const char *root)
+/* What is found for DIR/program, seen through @root. */
+struct found {
+	bool has_dwarf;	 /* of its own or in a separate file */
+	bool has_shared; /* the file in which it goes on */
+};
+
+static struct found find(const struct scene *scene, const char *root)
 {
-	Dwfl *dwfl = dwfl_begin(&scene->callbacks);
-	Dwfl_Module *module;
-	struct lines *lines;
+	struct debuginfo info = { .place.root = root, .dwfl = dwfl_elf_begin() };
+	Dwfl *dwfl = dwfl_elf_begin();
+	struct elf_file *file;
+	struct found found;
 	char path[128];
-	bool has;
+	struct stat st;
+	Elf *elf;
 	int fd;
 
-	assert_non_null(dwfl);
-	snprintf(path, sizeof(path), "%s%s/program", root, scene->dir);
+	assert_true(dwfl && info.dwfl);
+	snprintf(path, sizeof(path), "%s/program", scene->dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	dwfl_report_begin(dwfl);
-	module = dwfl_report_elf(dwfl, "program", path, fd, 0, true);
-	dwfl_report_end(dwfl, NULL, NULL);
-	assert_non_null(module);
-	lines = lines_new(module);
-	has = lines;
-	lines_free(lines);
+	assert_true(fd >= 0 && !fstat(fd, &st));
+	file = elf_file_open(fd, &st);
+	assert_non_null(file);
+	elf = elf_file_share_elf(file);
+	info.place.path = path;
+	info.own = dwfl_elf_report(dwfl, 0, 0, 1, &elf);
+	assert_non_null(info.own);
+	found.has_dwarf = debuginfo_dwarf(&info);
+	found.has_shared = info.shared.file;
 	dwfl_end(dwfl);
-	return has;
+	dwfl_end(info.dwfl);
+	debuginfo_release(&info);
+	elf_file_close(file);
+	return found;
+}
+
+static bool has_lines(const struct scene *scene, const char *root)
+{
+	return find(scene, root).has_dwarf;
+}
+
+/* Turns the ELF file DIR/@name into one of type ET_REL. */
+static void make_object(const struct scene *scene, const char *name)
+{
+	run("cd %s && printf '\\001' | dd of=%s bs=1 seek=16 conv=notrunc 2>/dev/null", scene->dir,
+	    name);
 }
 
 static void test_beside_the_file(void **state)
 {
 	struct scene *scene = *state;
 
-	assert_true(has_lines(scene, ""));
+	assert_true(has_lines(scene, "/"));
 	run("mkdir %s/.debug && mv %s/program.debug %s/.debug/", scene->dir, scene->dir,
 	    scene->dir);
-	assert_true(has_lines(scene, ""));
+	assert_true(has_lines(scene, "/"));
 	run("rm %s/.debug/program.debug", scene->dir);
-	assert_false(has_lines(scene, ""));
+	assert_false(has_lines(scene, "/"));
 }
 
 static void test_in_the_root_of_a_target(void **state)
@@ -113,9 +133,9 @@ static void test_through_a_link(void **state)
 	struct scene *scene = *state;
 
 	run("cd %s && mv program.debug other && ln -s other program.debug", scene->dir);
-	assert_true(has_lines(scene, ""));
+	assert_true(has_lines(scene, "/"));
 	run("cd %s && ln -sf program.debug program.debug", scene->dir);
-	assert_false(has_lines(scene, ""));
+	assert_false(has_lines(scene, "/"));
 }
 
 static void test_a_wrong_file_is_refused(void **state)
@@ -125,9 +145,13 @@ static void test_a_wrong_file_is_refused(void **state)
 	run("cd %s && objcopy --only-keep-debug --remove-section=.note.gnu.build-id "
 	    "/proc/%d/exe program.debug",
 	    scene->dir, getpid());
-	assert_false(has_lines(scene, ""));
+	assert_false(has_lines(scene, "/"));
+	run("cd %s && objcopy --only-keep-debug /proc/%d/exe program.debug", scene->dir, getpid());
+	assert_true(has_lines(scene, "/"));
+	make_object(scene, "program.debug");
+	assert_false(has_lines(scene, "/"));
 	run("cd %s && cp /dev/null program.debug", scene->dir);
-	assert_false(has_lines(scene, ""));
+	assert_false(has_lines(scene, "/"));
 }
 
 /* Without a build ID the checksum tells. */
@@ -136,11 +160,11 @@ static void test_the_checksum_decides_without_a_build_id(void **state)
 	struct scene *scene = *state;
 
 	run("cd %s && objcopy --remove-section=.note.gnu.build-id program", scene->dir);
-	assert_true(has_lines(scene, ""));
+	assert_true(has_lines(scene, "/"));
 	run("cd %s && printf x >>program.debug", scene->dir);
-	assert_false(has_lines(scene, ""));
+	assert_false(has_lines(scene, "/"));
 	run("cd %s && truncate -s 1T program.debug", scene->dir); /* read whole, it takes hours */
-	assert_false(has_lines(scene, ""));
+	assert_false(has_lines(scene, "/"));
 }
 
 static void test_what_is_no_file_is_not_opened(void **state)
@@ -148,24 +172,36 @@ static void test_what_is_no_file_is_not_opened(void **state)
 	struct scene *scene = *state;
 
 	run("cd %s && rm program.debug && mkfifo program.debug", scene->dir);
-	assert_false(has_lines(scene, ""));
+	assert_false(has_lines(scene, "/"));
 	run("cd %s && rm program.debug && mkdir program.debug", scene->dir);
-	assert_false(has_lines(scene, ""));
+	assert_false(has_lines(scene, "/"));
 }
 
-/* DWARF that goes on in a shared file, as dwz makes it: with lines unless that is the wrong one. */
+/* DWARF that goes on in a shared file, as dwz makes it: that is used if it is the right one, and
+ * what else stands there is not even looked into. */
 static void test_a_shared_file_must_be_the_right_one(void **state)
 {
 	struct scene *scene = *state;
+	struct found found;
 
-	run("cd %s && printf 'shared\\000abcdefgh' >link && objcopy "
+	run("cd %s && objcopy -O binary --only-section=.note.gnu.build-id program id && "
+	    "{ printf 'shared\\000' && tail -c 20 id; } >link && objcopy "
 	    "--add-section=.gnu_debugaltlink=link /proc/%d/exe program",
 	    scene->dir, getpid());
-	assert_true(has_lines(scene, ""));
+	found = find(scene, "/");
+	assert_true(found.has_dwarf && !found.has_shared);
 	run("cd %s && cp program.debug shared", scene->dir);
-	assert_false(has_lines(scene, ""));
+	found = find(scene, "/");
+	assert_true(found.has_dwarf && found.has_shared);
+	make_object(scene, "shared"); /* as dwz does */
+	found = find(scene, "/");
+	assert_true(found.has_dwarf && found.has_shared);
+	run("cd %s && objcopy --remove-section=.note.gnu.build-id shared", scene->dir);
+	found = find(scene, "/");
+	assert_true(found.has_dwarf && !found.has_shared);
 	run("cd %s && rm shared && mkfifo shared", scene->dir);
-	assert_false(has_lines(scene, ""));
+	found = find(scene, "/");
+	assert_true(found.has_dwarf && !found.has_shared);
 }
 
 int main(void)

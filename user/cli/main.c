@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "base/sigbus.h"
 #include "capture/kernel_btf.h"
 #include "cli/options.h"
 #include "cli/say.h"
@@ -43,7 +42,6 @@ static int run_command(const struct command *command, int argc, char **argv)
 	options_parse(command, argc, argv, &options);
 	/* Writing to a closed pipe is an error like any other; see output_report. */
 	signal(SIGPIPE, SIG_IGN);
-	sigbus_guard_install();
 	raise_file_limit();
 	if (options.btf_path && kernel_btf_use(options.btf_path, &err))
 		say_error("%s", err.msg);

@@ -7,10 +7,10 @@
 #include <sys/utsname.h>
 
 #include "base/clock.h"
-#include "base/sigbus.h"
 #include "collect/mappings.h"
 #include "collect/peers.h"
 #include "collect/wait_object.h"
+#include "proc/elf_file.h"
 #include "proc/process.h"
 #include "symbolize/symbolize.h"
 #include "unwind/arch.h"
@@ -385,8 +385,8 @@ static int name_functions(struct assembly *assembly, struct target *target, uint
 }
 
 /* Names the functions of target @idx and describes its threads' waits; of a snapshot also what they
- * wait for, which is told of one moment: a recording has many. All that this reads, many megabytes
- * where there are debug symbols, is given back before the next one. */
+ * wait for, which is told of one moment: a recording has many. What this reads, many megabytes
+ * where there are debug symbols, is given back before the next one, but for a few files. */
 static int finish_target(struct assembly *assembly, uint32_t idx,
 			 const struct assemble_spans *spans, struct err *err)
 {
@@ -520,17 +520,17 @@ static int fill_model(struct assembly *assembly, const struct assemble_spans *sp
 		return err_set_errno(err, code, "cannot keep what was recorded");
 	/* Without names, kernel frames are still shown by address. */
 	symbolize_kernel(model, NULL);
-	for (uint32_t i = 0; i < snapshot->targets.len; i++) {
+	elf_files_keep();
+	for (uint32_t i = 0; i < snapshot->targets.len && !code; i++)
 		code = finish_target(assembly, i, spans, err);
-		if (code)
-			return code;
-	}
+	elf_files_drop();
+	if (code)
+		return code;
 	if (assembly->is_recording && spans)
 		classify_spans(assembly, spans);
 	classify_futexes(model);
 	classify_cohorts(model);
 	model->losses[LOSS_STRINGS_OVER_MAX] += model->strings.lost_cnt;
-	model->losses[LOSS_MODULES_CHANGED] += sigbus_lost_pages();
 	code = model_sort(model);
 	return code ? err_set_errno(err, code, "cannot sort the threads") : 0;
 }

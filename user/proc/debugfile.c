@@ -3,7 +3,6 @@
 
 #include <elfutils/libdwelf.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,21 +18,24 @@
 
 /* What tells the right file from others of its name. */
 struct wanted {
-	const unsigned char *build_id;
+	const void *build_id;
 	size_t build_id_len; /* 0: has none */
 	GElf_Word crc;	     /* of .gnu_debuglink, where there is no build ID */
+	bool object_ok;	     /* it may be an object file */
 };
 
-static bool build_id_matches(int fd, const struct wanted *wanted)
+static bool file_matches(const struct elf_file *file, const struct wanted *wanted)
 {
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
 	const void *build_id;
-	ssize_t len = elf ? dwelf_elf_gnu_build_id(elf, &build_id) : -1;
-	bool matches = len > 0 && (size_t)len == wanted->build_id_len &&
-		       !memcmp(build_id, wanted->build_id, wanted->build_id_len);
+	ssize_t len;
 
-	elf_end(elf);
-	return matches;
+	if (!elf_file_is_loaded(file) && !wanted->object_ok)
+		return false;
+	if (!wanted->build_id_len)
+		return true; /* the checksum matched */
+	len = dwelf_elf_gnu_build_id(elf_file_elf(file), &build_id);
+	return len > 0 && (size_t)len == wanted->build_id_len &&
+	       !memcmp(build_id, wanted->build_id, wanted->build_id_len);
 }
 
 static bool crc_matches(int fd, GElf_Word wanted)
@@ -53,144 +55,150 @@ static bool crc_matches(int fd, GElf_Word wanted)
 	return !got && crc == wanted;
 }
 
-/* Opens @path under @root if it is what is @wanted. Returns the descriptor, with the whole path in
- * @ret_name, or -1. */
-static int open_wanted(const char *root, const char *path, const struct wanted *wanted,
-		       char **ret_name)
+/* Opens @path under @root if it is what is @wanted. Returns whether it is. */
+static bool open_wanted(struct debugfile *debugfile, const char *root, const char *path,
+			const struct wanted *wanted)
 {
 	struct stat st;
 	_cleanup_close_ int fd = root_open(root, path, true, &st);
-	char *name;
 
-	if (fd < 0)
-		return -1;
-	if (wanted->build_id_len ? !build_id_matches(fd, wanted) : !crc_matches(fd, wanted->crc))
-		return -1;
-	if (asprintf(&name, "%s%s%s", root, root[1] ? "/" : "", path) < 0)
-		return -1;
-	*ret_name = name;
-	return take_fd(&fd);
+	if (fd < 0 || (!wanted->build_id_len && !crc_matches(fd, wanted->crc)))
+		return false;
+	debugfile->file = elf_file_open(take_fd(&fd), &st);
+	if (!debugfile->file)
+		return false;
+	debugfile->path = strdup(path);
+	debugfile->place = (struct debugfile_place){ .root = root, .path = debugfile->path };
+	if (debugfile->path && file_matches(debugfile->file, wanted))
+		return true;
+	debugfile_release(debugfile);
+	return false;
 }
 
-static int find_by_build_id(const char *root, const struct wanted *wanted, char **ret_name)
+static bool find_by_build_id(struct debugfile *debugfile, const char *root,
+			     const struct wanted *wanted)
 {
-	static const char dir[] = "usr/lib/debug/.build-id/";
+	static const char dir[] = "/usr/lib/debug/.build-id/";
+	const unsigned char *build_id = wanted->build_id;
 	char path[sizeof(dir) + BUILD_ID_MAX_BYTES * 2 + sizeof("/.debug")];
 	size_t len;
 
 	if (wanted->build_id_len < 2 || wanted->build_id_len > BUILD_ID_MAX_BYTES)
-		return -1;
-	len = (size_t)snprintf(path, sizeof(path), "%s%02x/", dir, wanted->build_id[0]);
+		return false;
+	len = (size_t)snprintf(path, sizeof(path), "%s%02x/", dir, build_id[0]);
 	for (size_t i = 1; i < wanted->build_id_len; i++)
-		len += (size_t)snprintf(path + len, sizeof(path) - len, "%02x",
-					wanted->build_id[i]);
+		len += (size_t)snprintf(path + len, sizeof(path) - len, "%02x", build_id[i]);
 	snprintf(path + len, sizeof(path) - len, ".debug");
-	return open_wanted(root, path, wanted, ret_name);
+	return open_wanted(debugfile, root, path, wanted);
 }
 
-/* Finds @link for a file that lies in @dir, a path in the root. */
-static int find_by_link(const char *root, const char *dir, const char *link,
-			const struct wanted *wanted, char **ret_name)
+/* Finds @name, which is relative to the directory of @of. With @prefix before and @suffix behind
+ * the directory. */
+static bool find_beside(struct debugfile *debugfile, const char *root, const char *of,
+			const char *prefix, const char *suffix, const char *name,
+			const struct wanted *wanted)
+{
+	const char *slash = strrchr(of, '/');
+	char path[PATH_MAX];
+	int len = snprintf(path, sizeof(path), "%s%.*s%s/%s", prefix, slash ? (int)(slash - of) : 0,
+			   of, suffix, name);
+
+	return len > 0 && (size_t)len < sizeof(path) && open_wanted(debugfile, root, path, wanted);
+}
+
+/* Finds @link for the file that is @path in its own root. */
+static bool find_by_link(struct debugfile *debugfile, const char *root, const char *path,
+			 const char *link, const struct wanted *wanted)
 {
 	static const char *const places[][2] = { { "", "" },
 						 { "", "/.debug" },
-						 { "usr/lib/debug", "" } };
-	char path[PATH_MAX];
+						 { "/usr/lib/debug", "" } };
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		int len = snprintf(path, sizeof(path), "%s%s%s/%s", places[i][0], dir, places[i][1],
-				   link);
-		int fd = -1;
-
-		if (len > 0 && (size_t)len < sizeof(path))
-			fd = open_wanted(root, path, wanted, ret_name);
-		if (fd >= 0)
-			return fd;
-	}
-	return -1;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (find_beside(debugfile, root, path, places[i][0], places[i][1], link, wanted))
+			return true;
+	return false;
 }
 
-/* Where a module's file lies: a directory, within the root that it is seen through. */
-struct place {
-	char root[32]; /* "/" or "/proc/PID/root" */
-	char dir[PATH_MAX];
-};
-
-/* Splits @file_name, which is as modules.c composed it. Returns whether it can be used. */
-static bool place_split(struct place *place, const char *file_name)
+/* Asks debuginfod, if the user named one. */
+static void fetch(struct debugfile *debugfile, Dwfl_Module *module)
 {
-	static const char proc[] = "/proc/", root[] = "/root/";
-	const char *rest = file_name, *slash;
-	size_t len;
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	_cleanup_free_ char *name = NULL;
+	struct stat st;
+	int fd;
 
-	snprintf(place->root, sizeof(place->root), "/");
-	if (!strncmp(file_name, proc, strlen(proc))) {
-		len = strlen(proc) + strspn(file_name + strlen(proc), "0123456789");
-		if (!strncmp(file_name + len, root, strlen(root))) {
-			len += strlen(root) - 1;
-			if (len >= sizeof(place->root))
-				return false;
-			memcpy(place->root, file_name, len);
-			place->root[len] = '\0';
-			rest = file_name + len;
-		}
+	if (!urls || !urls[0])
+		return;
+	fd = dwfl_standard_find_debuginfo(module, NULL, NULL, 0, NULL, NULL, 0, &name);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st)) {
+		close(fd);
+		return;
 	}
-	slash = strrchr(rest, '/');
-	len = slash ? (size_t)(slash - rest) : 0;
-	if (!slash || len >= sizeof(place->dir))
+	debugfile->file = elf_file_open(fd, &st);
+	debugfile->path = take_ptr(name);
+	debugfile->place = (struct debugfile_place){ .root = "/", .path = debugfile->path };
+	if (debugfile->file && !elf_file_is_loaded(debugfile->file))
+		debugfile_release(debugfile);
+}
+
+void debugfile_find(struct debugfile *debugfile, Dwfl_Module *module,
+		    const struct debugfile_place *place)
+{
+	const char *const roots[] = { place->root, "/" };
+	struct wanted wanted = { 0 };
+	const char *link = NULL;
+	GElf_Addr bias;
+	Elf *elf = dwfl_module_getelf(module, &bias);
+	ssize_t len;
+
+	*debugfile = (struct debugfile){ 0 };
+	if (!elf)
+		return;
+	len = dwelf_elf_gnu_build_id(elf, &wanted.build_id);
+	if (len > 0)
+		wanted.build_id_len = (size_t)len;
+	/* Without a file (the vDSO, an image from memory) there is the build ID. */
+	if (place->path)
+		link = dwelf_elf_gnu_debuglink(elf, &wanted.crc);
+	if (link && strchr(link, '/'))
+		link = NULL;
+	for (size_t i = strcmp(roots[0], "/") ? 0 : 1; i < 2; i++)
+		if (find_by_build_id(debugfile, roots[i], &wanted) ||
+		    (link && find_by_link(debugfile, roots[i], place->path, link, &wanted)))
+			return;
+	if (wanted.build_id_len)
+		fetch(debugfile, module);
+}
+
+bool debugfile_find_shared(struct debugfile *debugfile, Dwarf *dwarf,
+			   const struct debugfile_place *place)
+{
+	const char *const roots[] = { place->root, "/" };
+	struct wanted wanted = { .object_ok = true };
+	const char *name;
+	ssize_t len = dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &wanted.build_id);
+
+	*debugfile = (struct debugfile){ 0 };
+	if (len <= 0)
 		return false;
-	memcpy(place->dir, rest, len);
-	place->dir[len] = '\0';
+	wanted.build_id_len = (size_t)len;
+	for (size_t i = strcmp(roots[0], "/") ? 0 : 1; i < 2; i++) {
+		if (find_by_build_id(debugfile, roots[i], &wanted))
+			break;
+		if (name[0] == '/' ? open_wanted(debugfile, roots[i], name, &wanted)
+				   : place->path && find_beside(debugfile, roots[i], place->path,
+								"", "", name, &wanted))
+			break;
+	}
 	return true;
 }
 
-static int find_in_place(const struct place *place, const char *link, const struct wanted *wanted,
-			 char **ret_name)
+void debugfile_release(struct debugfile *debugfile)
 {
-	int fd = find_by_build_id(place->root, wanted, ret_name);
-
-	if (fd < 0 && link)
-		fd = find_by_link(place->root, place->dir, link, wanted, ret_name);
-	return fd;
-}
-
-/* libdwfl's callback. A @link with a directory in it is no debug link but that of a file shared by
- * several debug files (dwz), which libdw finds by itself. */
-static int find_debugfile(Dwfl_Module *module, void **userdata, const char *module_name,
-			  GElf_Addr base, const char *file_name, const char *link, GElf_Word crc,
-			  char **ret_name)
-{
-	const char *urls = getenv("DEBUGINFOD_URLS");
-	struct wanted wanted = { .crc = crc };
-	struct place place = { .root = "/" };
-	GElf_Addr build_id_addr;
-	int len = dwfl_module_build_id(module, &wanted.build_id, &build_id_addr);
-	int fd;
-
-	if (len > 0)
-		wanted.build_id_len = (size_t)len;
-	if (link && strchr(link, '/'))
-		return -1;
-	/* Without a file (the vDSO, an image from memory) there is the build ID. */
-	if (!file_name || !place_split(&place, file_name))
-		link = NULL;
-	fd = find_in_place(&place, link, &wanted, ret_name);
-	if (fd < 0 && strcmp(place.root, "/") != 0) {
-		snprintf(place.root, sizeof(place.root), "/");
-		fd = find_in_place(&place, link, &wanted, ret_name);
-	}
-	if (fd < 0 && wanted.build_id_len && urls && urls[0])
-		fd = dwfl_standard_find_debuginfo(module, userdata, module_name, base, file_name,
-						  NULL, 0, ret_name);
-	return fd;
-}
-
-void debugfile_set_callbacks(Dwfl_Callbacks *callbacks)
-{
-	/* Where libdwfl itself may look, when it is asked: nowhere that a target can write. */
-	static char trusted_path[] = "/usr/lib/debug";
-	static char *trusted_path_ref = trusted_path;
-
-	callbacks->find_debuginfo = find_debugfile;
-	callbacks->debuginfo_path = &trusted_path_ref;
+	elf_file_close(debugfile->file);
+	free(debugfile->path);
+	*debugfile = (struct debugfile){ 0 };
 }

@@ -15,16 +15,22 @@
 #define NATIVE_MACHINE EM_AARCH64
 #endif
 
-bool elf_image_header_ok(const void *header, size_t len)
+uint16_t elf_image_type(const void *header, size_t len)
 {
 	Elf64_Ehdr ehdr;
 
 	if (len < sizeof(ehdr))
-		return false;
+		return ET_NONE;
 	memcpy(&ehdr, header, sizeof(ehdr));
-	return !memcmp(ehdr.e_ident, ELFMAG, SELFMAG) && ehdr.e_ident[EI_CLASS] == ELFCLASS64 &&
-	       ehdr.e_ident[EI_DATA] == ELFDATA2LSB && ehdr.e_machine == NATIVE_MACHINE &&
-	       (ehdr.e_type == ET_EXEC || ehdr.e_type == ET_DYN);
+	if (memcmp(ehdr.e_ident, ELFMAG, SELFMAG) || ehdr.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    ehdr.e_ident[EI_DATA] != ELFDATA2LSB || ehdr.e_machine != NATIVE_MACHINE)
+		return ET_NONE;
+	return ehdr.e_type;
+}
+
+bool elf_type_is_loaded(uint16_t type)
+{
+	return type == ET_EXEC || type == ET_DYN;
 }
 
 /* Takes the section headers away when the image does not hold them. */
@@ -66,7 +72,7 @@ int elf_image_read(struct elf_image *image, pid_t tgid, const struct mapping *fi
 		if (got < 0)
 			break;
 	}
-	if (got < 0 || !elf_image_header_ok(image->bytes, image->len)) {
+	if (got < 0 || !elf_type_is_loaded(elf_image_type(image->bytes, image->len))) {
 		elf_image_release(image);
 		return got < 0 ? -ENODATA : -ENOEXEC;
 	}

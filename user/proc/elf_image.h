@@ -26,7 +26,11 @@ int elf_image_read(struct elf_image *image, pid_t tgid, const struct mapping *fi
 		   uint32_t mapping_cnt);
 void elf_image_release(struct elf_image *image);
 
-/* Whether @len bytes at @header begin an executable or shared object of this machine's ISA. */
-bool elf_image_header_ok(const void *header, size_t len);
+/* Returns the type of the ELF file of this machine's ISA that @len bytes at @header begin, ET_NONE
+ * when they begin none. */
+uint16_t elf_image_type(const void *header, size_t len);
+
+/* Whether it is that of a program or shared object, or of a debug file of one. */
+bool elf_type_is_loaded(uint16_t type);
 
 #endif

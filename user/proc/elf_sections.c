@@ -4,7 +4,8 @@
 #include <gelf.h>
 #include <string.h>
 
-bool elf_has_section(Elf *elf, const char *name)
+/* Whether there is a section whose name has the first @len bytes of @name. */
+static bool has_name(Elf *elf, const char *name, size_t len)
 {
 	Elf_Scn *scn = NULL;
 	size_t strings;
@@ -16,10 +17,20 @@ bool elf_has_section(Elf *elf, const char *name)
 		const char *other =
 			gelf_getshdr(scn, &shdr) ? elf_strptr(elf, strings, shdr.sh_name) : NULL;
 
-		if (other && !strcmp(other, name))
+		if (other && !strncmp(other, name, len))
 			return true;
 	}
 	return false;
+}
+
+bool elf_has_section(Elf *elf, const char *name)
+{
+	return has_name(elf, name, strlen(name) + 1);
+}
+
+bool elf_has_section_like(Elf *elf, const char *start)
+{
+	return has_name(elf, start, strlen(start));
 }
 
 bool elf_has_section_type(Elf *elf, uint32_t type)

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "proc/debugfile.h"
+#include "proc/debuginfo.h"
+#include "proc/dwfl_elf.h"
+#include "proc/elf_file.h"
 #include "proc/elf_image.h"
 #include "proc/root.h"
 
@@ -17,19 +19,23 @@
 
 /* A run of neighbouring mappings of one file. */
 struct slot {
-	struct module module;
+	struct module module; /* first, so that one is found from the other */
 	uint32_t first_mapping, mapping_cnt;
 	bool tried;
-	GElf_Addr bias;		/* of the file; only when .module.dwfl is one of a file */
+	struct slot *home;	/* another run of the file, whose module this one has; or itself */
+	struct elf_file *file;	/* NULL: none, or put together from memory */
+	GElf_Addr bias;		/* of the file */
 	struct elf_image image; /* when the file is put together from memory */
+	Elf *elf;		/* of either, until libdwfl takes it */
+	struct debuginfo debuginfo;
 };
 
 struct modules {
 	pid_t tgid;
 	const struct maps *maps;
-	bool foreign_root; /* the target sees another file system than loiter does */
+	char root[32]; /* where the target's files are seen: /proc/PID/root, if not as loiter's */
 	Dwfl *dwfl;
-	Dwfl_Callbacks callbacks;
+	Dwfl *debug_dwfl; /* of separate debug files, at the addresses of theirs */
 	struct vec slots; /* struct slot, by address */
 	struct modules_losses losses;
 };
@@ -77,21 +83,6 @@ static int find_runs(struct modules *modules)
 	return 0;
 }
 
-/* Called by libdwfl for a module that was reported without a file: the image is what there is. */
-static int find_elf_image(Dwfl_Module *dwfl_module, void **userdata, const char *name,
-			  Dwarf_Addr base, char **file_name, Elf **elf)
-{
-	struct elf_image *image = *userdata;
-
-	(void)dwfl_module;
-	(void)name;
-	(void)base;
-	(void)file_name;
-	if (image && image->elf)
-		*elf = take_ptr(image->elf);
-	return -1;
-}
-
 static bool is_foreign_root(pid_t tgid)
 {
 	struct stat own, other;
@@ -111,15 +102,16 @@ struct modules *modules_new(pid_t tgid, const struct maps *maps, struct err *err
 		goto fail;
 	modules->tgid = tgid;
 	modules->maps = maps;
-	modules->foreign_root = is_foreign_root(tgid);
+	snprintf(modules->root, sizeof(modules->root), "/");
+	if (is_foreign_root(tgid))
+		snprintf(modules->root, sizeof(modules->root), "/proc/%d/root", tgid);
 	vec_init(&modules->slots, sizeof(struct slot), MODULE_MAX);
 	if (find_runs(modules))
 		goto fail;
-	modules->callbacks = (Dwfl_Callbacks){ .find_elf = find_elf_image };
-	debugfile_set_callbacks(&modules->callbacks);
 	elf_version(EV_CURRENT);
-	modules->dwfl = dwfl_begin(&modules->callbacks);
-	if (!modules->dwfl)
+	modules->dwfl = dwfl_elf_begin();
+	modules->debug_dwfl = dwfl_elf_begin();
+	if (!modules->dwfl || !modules->debug_dwfl)
 		goto fail;
 	return modules;
 fail:
@@ -132,10 +124,16 @@ void modules_free(struct modules *modules)
 {
 	if (!modules)
 		return;
-	if (modules->dwfl)
-		dwfl_end(modules->dwfl);
-	for (uint32_t i = 0; i < modules->slots.len; i++)
-		elf_image_release(&((struct slot *)vec_at(&modules->slots, i))->image);
+	dwfl_end(modules->dwfl);
+	dwfl_end(modules->debug_dwfl);
+	for (uint32_t i = 0; i < modules->slots.len; i++) {
+		struct slot *slot = vec_at(&modules->slots, i);
+
+		debuginfo_release(&slot->debuginfo);
+		elf_end(slot->elf);
+		elf_file_close(slot->file);
+		elf_image_release(&slot->image);
+	}
 	vec_release(&modules->slots);
 	free(modules);
 }
@@ -153,51 +151,39 @@ static int check_inode(struct modules *modules, int fd, const struct stat *st,
 	return -ESTALE;
 }
 
-static int open_map_file(struct modules *modules, const struct mapping *mapping)
+static int open_map_file(struct modules *modules, const struct mapping *mapping,
+			 struct stat *ret_st)
 {
-	struct stat st;
 	char path[80];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", modules->tgid,
 		 (unsigned long long)mapping->start_addr, (unsigned long long)mapping->end_addr);
-	fd = root_open_magic(path, &st);
-	return fd < 0 ? fd : check_inode(modules, fd, &st, mapping);
+	fd = root_open_magic(path, ret_st);
+	return fd < 0 ? fd : check_inode(modules, fd, ret_st, mapping);
 }
 
-static int open_by_path(struct modules *modules, const struct mapping *mapping, const char *path)
+static int open_by_path(struct modules *modules, const struct mapping *mapping, const char *path,
+			struct stat *ret_st)
 {
-	struct stat st;
 	char root[32];
 	int fd;
 
 	snprintf(root, sizeof(root), "/proc/%d/root", modules->tgid);
-	fd = root_open(root, path, true, &st);
-	return fd < 0 ? fd : check_inode(modules, fd, &st, mapping);
-}
-
-/* Returns ET_EXEC or ET_DYN; ET_NONE for what is no ELF file of this machine. */
-static int elf_type(int fd)
-{
-	GElf_Ehdr ehdr;
-
-	if (pread(fd, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr) ||
-	    !elf_image_header_ok(&ehdr, sizeof(ehdr)))
-		return ET_NONE;
-	return ehdr.e_type;
+	fd = root_open(root, path, true, ret_st);
+	return fd < 0 ? fd : check_inode(modules, fd, ret_st, mapping);
 }
 
 /* Returns the address that the file's own address 0 has in the process, from the segment that the
  * run's first executable mapping belongs to. Returns 0 on success. */
-static int find_bias(const struct modules *modules, const struct slot *slot, int fd,
+static int find_bias(const struct modules *modules, const struct slot *slot, Elf *elf,
 		     GElf_Addr *ret_bias)
 {
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
 	size_t phdr_cnt;
 	int err = -ENOEXEC;
 
-	if (!elf || elf_getphdrnum(elf, &phdr_cnt))
-		goto out;
+	if (elf_getphdrnum(elf, &phdr_cnt))
+		return err;
 	for (uint32_t i = 0; i < slot->mapping_cnt && err; i++) {
 		const struct mapping *mapping =
 			vec_at(&modules->maps->mappings, slot->first_mapping + i);
@@ -218,109 +204,94 @@ static int find_bias(const struct modules *modules, const struct slot *slot, int
 			err = 0;
 		}
 	}
-out:
-	if (elf)
-		elf_end(elf);
 	return err;
 }
 
-/* Returns the module of another run of the same file in the same place, when something else is
+/* Returns another run of the same file in the same place, when something else is
  * mapped over its middle (huge pages for code, say); NULL when there is none. */
-static Dwfl_Module *find_reported(const struct modules *modules, const struct slot *slot)
+static struct slot *find_reported(const struct modules *modules, const struct slot *slot)
 {
 	const struct vec *mappings = &modules->maps->mappings;
 
 	for (uint32_t i = 0; i < modules->slots.len; i++) {
-		const struct slot *other = vec_at(&modules->slots, i);
+		struct slot *other = vec_at(&modules->slots, i);
 
-		if (other->module.dwfl && !other->image.bytes && other->bias == slot->bias &&
+		if (other->module.dwfl && other->file && other->bias == slot->bias &&
 		    same_file(modules->maps, vec_at(mappings, other->first_mapping),
 			      vec_at(mappings, slot->first_mapping)))
-			return other->module.dwfl;
+			return other->home;
 	}
 	return NULL;
 }
 
-/* Each module's name is its own: one that is reported with the name and addresses of another makes
- * libdwfl free that other, whoever still uses it. */
-static const char *dwfl_name(const struct slot *slot, char name[16])
+static void report_file(struct modules *modules, struct slot *slot, int fd, const struct stat *st)
 {
-	snprintf(name, 16, "%u", slot->module.idx);
-	return name;
-}
+	GElf_Addr start, end;
+	GElf_Ehdr ehdr;
+	Elf *elf;
 
-static Dwfl_Module *report_file(struct modules *modules, struct slot *slot, int fd)
-{
-	char path[4096 + 32], name[16];
-	Dwfl_Module *dwfl_module;
-	int type = elf_type(fd);
-
-	if (type == ET_NONE || find_bias(modules, slot, fd, &slot->bias))
-		return NULL;
+	slot->file = elf_file_open(fd, st);
+	if (!slot->file || !elf_file_is_loaded(slot->file))
+		return;
+	elf = elf_file_elf(slot->file);
+	if (!gelf_getehdr(elf, &ehdr) || find_bias(modules, slot, elf, &slot->bias))
+		return;
 	/* V8 maps its built-in functions a second time, near its heap. libdwfl would take the
 	 * addresses for those of the file. */
-	if (type == ET_EXEC && slot->bias) {
+	if (ehdr.e_type == ET_EXEC && slot->bias) {
 		slot->module.displacement = slot->bias;
-		return NULL;
+		return;
 	}
-	dwfl_module = find_reported(modules, slot);
-	if (dwfl_module)
-		return dwfl_module;
-	/* Separate debug files are looked for beside this path. */
-	if (modules->foreign_root)
-		snprintf(path, sizeof(path), "/proc/%d/root%s", modules->tgid, slot->module.path);
-	else
-		snprintf(path, sizeof(path), "%s", slot->module.path);
-	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0)
-		return NULL;
-	dwfl_report_begin_add(modules->dwfl);
-	dwfl_module =
-		dwfl_report_elf(modules->dwfl, dwfl_name(slot, name), path, fd, slot->bias, true);
-	dwfl_report_end(modules->dwfl, NULL, NULL);
-	if (!dwfl_module)
-		close(fd);
-	return dwfl_module;
+	slot->home = find_reported(modules, slot);
+	if (slot->home) {
+		slot->module.dwfl = slot->home->module.dwfl;
+		return;
+	}
+	if (dwfl_elf_range(elf, slot->bias, &start, &end))
+		return;
+	slot->elf = elf_file_share_elf(slot->file);
+	slot->module.dwfl =
+		dwfl_elf_report(modules->dwfl, slot->module.idx, start, end, &slot->elf);
 }
 
-static Dwfl_Module *report_image(struct modules *modules, struct slot *slot)
+static void report_image(struct modules *modules, struct slot *slot)
 {
 	const struct mapping *first = vec_at(&modules->maps->mappings, slot->first_mapping);
-	Dwfl_Module *dwfl_module;
-	void **userdata;
-	char name[16];
 
 	if (elf_image_read(&slot->image, modules->tgid, first, slot->mapping_cnt))
-		return NULL;
-	dwfl_report_begin_add(modules->dwfl);
-	dwfl_module = dwfl_report_module(modules->dwfl, dwfl_name(slot, name),
-					 slot->module.start_addr, slot->module.end_addr);
-	dwfl_report_end(modules->dwfl, NULL, NULL);
-	if (dwfl_module &&
-	    !dwfl_module_info(dwfl_module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL))
-		return NULL;
-	if (dwfl_module)
-		*userdata = &slot->image;
-	return dwfl_module;
+		return;
+	slot->elf = take_ptr(slot->image.elf);
+	slot->module.dwfl =
+		dwfl_elf_report(modules->dwfl, slot->module.idx, slot->module.start_addr,
+				slot->module.end_addr, &slot->elf);
 }
 
 static void slot_open(struct modules *modules, struct slot *slot)
 {
 	const struct mapping *first = vec_at(&modules->maps->mappings, slot->first_mapping);
-	_cleanup_close_ int fd = -1;
 	bool still_there = true;
+	struct stat st;
+	int fd = -1;
 
 	slot->tried = true;
 	if (first->inode) {
-		fd = open_map_file(modules, first);
+		fd = open_map_file(modules, first, &st);
 		still_there = fd != -ESTALE && fd != -ENOENT;
 		if (fd < 0 && !first->deleted)
-			fd = open_by_path(modules, first, slot->module.path);
+			fd = open_by_path(modules, first, slot->module.path, &st);
 	}
 	if (fd >= 0)
-		slot->module.dwfl = report_file(modules, slot, fd);
+		report_file(modules, slot, fd, &st);
 	else if (still_there)
-		slot->module.dwfl = report_image(modules, slot);
+		report_image(modules, slot);
+	if (!slot->home)
+		slot->home = slot;
+	slot->debuginfo = (struct debuginfo){
+		.own = slot->module.dwfl,
+		.place = { .root = modules->root, .path = slot->file ? slot->module.path : NULL },
+		.dwfl = modules->debug_dwfl,
+		.name = slot->module.idx,
+	};
 	if (!slot->module.dwfl && !slot->module.displacement)
 		modules->losses.unreadable_cnt++;
 }
@@ -355,7 +326,7 @@ void module_build_id(const struct module *module, char ret_text[MODULE_BUILD_ID_
 	/* libdwfl tells the build ID only of a module whose file it has opened. */
 	if (module->dwfl && dwfl_module_getelf(module->dwfl, &bias))
 		cnt = dwfl_module_build_id(module->dwfl, &bytes, &addr);
-	if (cnt < 0 || cnt > (MODULE_BUILD_ID_BYTES - 1) / 2)
+	if (cnt < 0 || cnt > (MODULE_BUILD_ID_BYTES - 1) / 2 || module_is_lost(module))
 		cnt = 0;
 	ret_text[0] = '\0';
 	for (int i = 0; i < cnt; i++)
@@ -382,7 +353,52 @@ Dwfl *modules_dwfl(struct modules *modules)
 	return modules->dwfl;
 }
 
+/* Returns the slot of @module, with what its file told. */
+static struct slot *home_of(const struct module *module)
+{
+	return ((const struct slot *)module)->home;
+}
+
+Dwfl_Module *module_symbols(const struct module *module)
+{
+	return debuginfo_symbols(&home_of(module)->debuginfo);
+}
+
+Dwfl_Module *module_dwarf(const struct module *module)
+{
+	return debuginfo_dwarf(&home_of(module)->debuginfo);
+}
+
+/* Returns how many files of @slot @is_lost holds for. */
+static uint32_t count_files(const struct slot *slot, bool (*is_lost)(const struct elf_file *))
+{
+	const struct elf_file *files[] = { slot->file, slot->debuginfo.separate.file,
+					   slot->debuginfo.shared.file };
+	uint32_t cnt = 0;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		cnt += files[i] && is_lost(files[i]);
+	return cnt;
+}
+
+bool module_is_lost(const struct module *module)
+{
+	const struct slot *home = home_of(module);
+
+	return count_files(home, elf_file_is_changed) || count_files(home, elf_file_is_unreadable);
+}
+
 struct modules_losses modules_losses(const struct modules *modules)
 {
-	return modules->losses;
+	struct modules_losses losses = modules->losses;
+
+	for (uint32_t i = 0; i < modules->slots.len; i++) {
+		const struct slot *slot = vec_at(&modules->slots, i);
+
+		if (slot->home != slot)
+			continue;
+		losses.changed_cnt += count_files(slot, elf_file_is_changed);
+		losses.unreadable_cnt += count_files(slot, elf_file_is_unreadable);
+	}
+	return losses;
 }

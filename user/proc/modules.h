@@ -6,11 +6,15 @@
  * vDSO) it is put together from the target's memory.
  *
  * Separate debug files are looked for under the target's root first, then on the host.
+ *
+ * Whatever is done to the files, what was read of them holds still (base/filecopy.h). When one has
+ * changed meanwhile, the rest of it is not read; module_is_lost tells.
  */
 #ifndef PROC_MODULES_H
 #define PROC_MODULES_H
 
 #include <elfutils/libdwfl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,7 +26,7 @@ struct modules;
 /* What could not be had, for the report's losses. */
 struct modules_losses {
 	uint64_t unreadable_cnt; /* files that could not be opened or are no ELF */
-	uint64_t changed_cnt;	 /* files on disk that are not the ones mapped */
+	uint64_t changed_cnt;	 /* files on disk that are not the ones mapped, or not any more */
 };
 
 /* One mapped file. */
@@ -43,6 +47,16 @@ void modules_free(struct modules *modules);
 
 /* Returns the module that covers @addr with its file opened, or NULL; valid as long as @modules. */
 const struct module *modules_find(struct modules *modules, uint64_t addr);
+
+/* Of a @module with .dwfl, returns where its symbols are: there or in its separate debug file. */
+Dwfl_Module *module_symbols(const struct module *module);
+
+/* Likewise its DWARF. Returns NULL when there is none (errno 0), or it cannot be read (EBADMSG). */
+Dwfl_Module *module_dwarf(const struct module *module);
+
+/* Whether a file of @module was written to, or failed, while it was read. The rest of it reads as
+ * zeros: what was just found is not to be used. */
+bool module_is_lost(const struct module *module);
 
 #define MODULE_BUILD_ID_BYTES 129 /* 64 bytes in hex; SHA-1's are 20 */
 

@@ -2,17 +2,12 @@
 #include "symbolize/lines.h"
 
 #include <dwarf.h>
-#include <elfutils/libdwelf.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/table.h"
 #include "base/vec.h"
-#include "proc/elf_sections.h"
 #include "symbolize/ranges.h"
 
 #define UNIT_MAX (1u << 20)
@@ -39,62 +34,16 @@ struct lines {
 	uint32_t ranges_read_cnt;
 };
 
-/* Writes where @name, found in the debug file of @dwfl, points to. Returns 0 or -ENAMETOOLONG. */
-static int resolve_link(Dwfl_Module *dwfl, const char *name, char *path, size_t len)
-{
-	const char *main_file = NULL, *debug_file = NULL, *from, *slash;
-	int need;
-
-	dwfl_module_info(dwfl, NULL, NULL, NULL, NULL, NULL, &main_file, &debug_file);
-	from = debug_file ? debug_file : main_file ? main_file : "";
-	slash = name[0] != '/' ? strrchr(from, '/') : NULL;
-	need = snprintf(path, len, "%.*s%s", slash ? (int)(slash + 1 - from) : 0, from, name);
-	return need < 0 || (size_t)need >= len ? -ENAMETOOLONG : 0;
-}
-
-/* DWARF may go on in a file shared by several (dwz), which libdw opens by the name given, whatever
- * that is, and believes. Returns whether that file is harmless (no FIFO, which would block) and,
- * if there, the right one. */
-static bool shared_file_ok(Dwfl_Module *dwfl, Dwarf *dwarf)
-{
-	const void *wanted_id, *id;
-	ssize_t wanted_len, len;
-	char path[PATH_MAX];
-	const char *name;
-	struct stat st;
-	Dwarf *shared;
-
-	wanted_len = dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &wanted_id);
-	if (wanted_len <= 0)
-		return true;
-	if (resolve_link(dwfl, name, path, sizeof(path)) ||
-	    (!stat(path, &st) && !S_ISREG(st.st_mode)))
-		return false;
-	shared = dwarf_getalt(dwarf);
-	if (!shared)
-		return true;
-	len = dwelf_elf_gnu_build_id(dwarf_getelf(shared), &id);
-	return len == wanted_len && !memcmp(id, wanted_id, (size_t)len);
-}
-
 struct lines *lines_new(Dwfl_Module *dwfl)
 {
+	struct lines *lines = calloc(1, sizeof(*lines));
 	Dwarf_Addr bias;
 	Dwarf *dwarf = dwfl_module_getdwarf(dwfl, &bias);
-	struct lines *lines;
 
-	if (!dwarf) {
-		errno = elf_has_section(dwfl_module_getelf(dwfl, &bias), ".debug_info") ? EBADMSG
-											: 0;
+	if (!lines || !dwarf) {
+		free(lines);
 		return NULL;
 	}
-	if (!shared_file_ok(dwfl, dwarf)) {
-		errno = EBADMSG;
-		return NULL;
-	}
-	lines = calloc(1, sizeof(*lines));
-	if (!lines)
-		return NULL;
 	lines->dwfl = dwfl;
 	lines->dwarf = dwarf;
 	lines->bias = bias;

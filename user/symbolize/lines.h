@@ -27,8 +27,8 @@ struct line_frame {
 	bool is_linkage; /* the name is the linker's, perhaps mangled */
 };
 
-/* Returns the lines of @dwfl, which must outlive them, or NULL when it has no DWARF (errno 0), the
- * DWARF cannot be read (EBADMSG) or memory ran out (ENOMEM). */
+/* Returns the lines of @dwfl, which has DWARF (module_dwarf) and must outlive them, or NULL without
+ * memory. */
 struct lines *lines_new(Dwfl_Module *dwfl);
 void lines_free(struct lines *lines);
 

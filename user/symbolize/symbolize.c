@@ -18,6 +18,7 @@
 
 /* What was read of one module. */
 struct names {
+	Dwfl_Module *symbols; /* where they are; NULL: not looked for yet */
 	struct symtab funcs, data;
 	struct lines *lines; /* NULL: has none */
 	GElf_Addr bias;	     /* address in the process less the file's own */
@@ -76,19 +77,30 @@ void symbolizer_free(struct symbolizer *symbolizer)
 	free(symbolizer);
 }
 
+/* Fills @symtab, of @names, with the symbols of @kind of @module. */
+static void load_symbols(struct symbolizer *symbolizer, struct names *names,
+			 const struct module *module, struct symtab *symtab, enum symtab_kind kind)
+{
+	if (!names->symbols)
+		names->symbols = module_symbols(module);
+	if (symtab_load(symtab, names->symbols, kind) || symtab->unreadable || symtab->lost_cnt)
+		symbolizer->unreadable_cnt++;
+}
+
 /* Returns the names of @module, which has an ELF file, with its functions and lines opened. */
 static struct names *open_funcs(struct symbolizer *symbolizer, const struct module *module)
 {
 	struct names *names = &symbolizer->names[module->idx];
+	Dwfl_Module *dwarf;
 
 	if (names->funcs_loaded)
 		return names;
 	names->funcs_loaded = true;
 	dwfl_module_getelf(module->dwfl, &names->bias);
-	if (symtab_load(&names->funcs, module->dwfl, SYMTAB_FUNCS) || names->funcs.unreadable ||
-	    names->funcs.lost_cnt)
-		symbolizer->unreadable_cnt++;
-	names->lines = lines_new(module->dwfl);
+	load_symbols(symbolizer, names, module, &names->funcs, SYMTAB_FUNCS);
+	dwarf = module_dwarf(module);
+	if (dwarf)
+		names->lines = lines_new(dwarf);
 	if (!names->lines && errno)
 		symbolizer->unreadable_cnt++;
 	return names;
@@ -126,7 +138,7 @@ static uint32_t name_in_module(struct symbolizer *symbolizer, struct model *mode
 	struct line_frame found[LINES_FRAME_MAX] = { 0 };
 	struct model_frame *func;
 	uint64_t start_addr = 0, symbol_addr = 0;
-	const char *symbol = symtab_name(&names->funcs, module->dwfl, addr, &symbol_addr);
+	const char *symbol = symtab_name(&names->funcs, names->symbols, addr, &symbol_addr);
 	uint32_t module_id = strpool_add(&model->strings, module->path), cnt = 0;
 
 	if (names->lines)
@@ -153,7 +165,10 @@ static uint32_t name_in_module(struct symbolizer *symbolizer, struct model *mode
 	}
 	if (func->func && start_addr)
 		func->func_off = pc - start_addr;
-	return cnt;
+	if (!module_is_lost(module))
+		return cnt;
+	frames[0] = (struct model_frame){ .module_off = pc - names->bias, .module = module_id };
+	return 1;
 }
 
 /* Whether code at @addr comes from no file: anonymous memory, or memory shared without a name. */
@@ -319,12 +334,10 @@ int symbolizer_name_data(struct symbolizer *symbolizer, uint64_t addr, char *tex
 	names = &symbolizer->names[module->idx];
 	if (!names->data_loaded) {
 		names->data_loaded = true;
-		if (symtab_load(&names->data, module->dwfl, SYMTAB_DATA) ||
-		    names->data.unreadable || names->data.lost_cnt)
-			symbolizer->unreadable_cnt++;
+		load_symbols(symbolizer, names, module, &names->data, SYMTAB_DATA);
 	}
-	raw = symtab_name(&names->data, module->dwfl, addr, &start_addr);
-	if (!raw)
+	raw = symtab_name(&names->data, names->symbols, addr, &start_addr);
+	if (!raw || module_is_lost(module))
 		return 0;
 	demangle(raw, name, sizeof(name));
 	if (addr == start_addr)

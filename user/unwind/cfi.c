@@ -19,7 +19,7 @@
 struct module_state {
 	bool known;
 	bool has_eh_cfi;
-	bool has_debug_cfi;
+	Dwfl_Module *dwarf; /* NULL: no .debug_frame to look into */
 	bool is_go;
 };
 
@@ -74,8 +74,9 @@ static struct module_state *module_state(struct cfi *cfi, const struct module *m
 	state->has_eh_cfi = dwfl_module_eh_cfi(module->dwfl, &bias) != NULL;
 	/* A separate debug file could have .debug_frame too, but never for code that .eh_frame
 	 * leaves out; looking for one may ask the network. */
-	state->has_debug_cfi = !state->has_eh_cfi || elf_has_section(elf, ".debug_frame") ||
-			       elf_has_section(elf, ".zdebug_frame");
+	if (!state->has_eh_cfi || elf_has_section(elf, ".debug_frame") ||
+	    elf_has_section(elf, ".zdebug_frame"))
+		state->dwarf = module_dwarf(module);
 	state->is_go =
 		elf_has_section(elf, ".gopclntab") || elf_has_section(elf, ".note.go.buildid");
 	return state;
@@ -93,8 +94,8 @@ static Dwarf_Frame *find_frame(const struct module *module, const struct module_
 		if (table && !dwarf_cfi_addrframe(table, lookup_pc - *ret_bias, &frame))
 			return frame;
 	}
-	if (state->has_debug_cfi) {
-		table = dwfl_module_dwarf_cfi(module->dwfl, ret_bias);
+	if (state->dwarf) {
+		table = dwfl_module_dwarf_cfi(state->dwarf, ret_bias);
 		if (table && !dwarf_cfi_addrframe(table, lookup_pc - *ret_bias, &frame))
 			return frame;
 	}
@@ -107,7 +108,7 @@ static bool is_go_stack_end(const struct module *module, uint64_t lookup_pc)
 	static const char *const ends[] = { "runtime.mcall",	   "runtime.goexit",
 					    "runtime.mstart",	   "runtime.rt0_go",
 					    "runtime.systemstack", "runtime.clone" };
-	const char *name = dwfl_module_addrname(module->dwfl, lookup_pc);
+	const char *name = dwfl_module_addrname(module_symbols(module), lookup_pc);
 
 	if (!name || strncmp(name, "runtime.", 8))
 		return false;
@@ -278,11 +279,12 @@ static struct rule derive(struct cfi *cfi, uint64_t pc, bool exact)
 		free(frame);
 		return (struct rule){ .kind = RULE_END };
 	}
-	if (!frame)
-		return exact ? leaf : frame_pointer;
-	rule = derive_from_frame(frame, lookup_pc - bias);
+	if (frame)
+		rule = derive_from_frame(frame, lookup_pc - bias);
+	else
+		rule = exact ? leaf : frame_pointer;
 	free(frame);
-	return rule;
+	return module_is_lost(module) ? frame_pointer : rule;
 }
 
 struct rule cfi_rule(struct cfi *cfi, uint64_t pc, bool exact)

@@ -96,9 +96,25 @@ static int add_frame(Dwfl_Frame *frame, void *arg)
 	return DWARF_CB_OK;
 }
 
+/* Whether one of the frames of @walk from @first on was led on from by a file that was lost; what
+ * is behind that is taken away. */
+static bool cut_lost(struct evaluator *evaluator, struct walk *walk, uint32_t first)
+{
+	for (uint32_t i = first; i < walk->pc_cnt; i++) {
+		const struct module *module = modules_find(evaluator->modules, walk->pc[i]);
+
+		if (!module || !module_is_lost(module))
+			continue;
+		walk->pc_cnt = i + 1;
+		return true;
+	}
+	return false;
+}
+
 enum stack_end evaluator_walk(struct evaluator *evaluator, const uint64_t *reg,
 			      struct stack_memory *memory, struct walk *walk)
 {
+	uint32_t first = walk->pc_cnt;
 	int result;
 
 	evaluator->reg = reg;
@@ -108,6 +124,8 @@ enum stack_end evaluator_walk(struct evaluator *evaluator, const uint64_t *reg,
 	result = dwfl_getthread_frames(modules_dwfl(evaluator->modules), evaluator->tgid, add_frame,
 				       evaluator);
 	evaluator->memory = NULL;
+	if (cut_lost(evaluator, walk, first))
+		return STACK_END_NO_CFI;
 	if (!result)
 		return STACK_END_ROOT;
 	if (walk->pc_cnt >= MODEL_STACK_MAX)
