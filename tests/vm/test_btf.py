@@ -43,15 +43,6 @@ def test_without(pid: int) -> None:
           done.stdout, done)
 
 
-def test_bad_file(pid: int) -> None:
-    for name, path in (("no such file", "/nonexistent"), ("no BTF", "/etc/passwd"),
-                       ("an empty file", "/dev/null")):
-        done = hidden("dump", "-p", pid, "--btf", path)
-        check(f"--btf, {name}: one line that names it", done.returncode == 1 and
-              not done.stdout and len(done.stderr.splitlines()) == 1 and
-              f"'{path}'" in done.stderr, done)
-
-
 def test_check() -> None:
     with_own = lib.run_loiter("check")
     done = hidden("check", "--btf", FROM_IMAGE)
@@ -95,7 +86,6 @@ def main() -> None:
         lib.finish()
     with lib.workload("herd", THREADS) as target:
         attempt("without", test_without, target.pid)
-        attempt("bad file", test_bad_file, target.pid)
         attempt("check", test_check)
         attempt("dump", test_dump, target.pid)
         attempt("record", test_record, target.pid)
