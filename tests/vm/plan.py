@@ -14,15 +14,15 @@ class Cell:
     name: str
     argv: list[str]
     short: bool = False  # part of `make test`
-    limit_s: int = 300
+    limit_s: int = 600
 
 
-def _e2e(name: str, short: bool = False, limit_s: int = 300) -> Cell:
+def _e2e(name: str, short: bool = False, limit_s: int = 600) -> Cell:
     path = next((REPO / "tests" / "e2e").glob(f"{name}.*"))
     return Cell(name, ["bash" if path.suffix == ".sh" else PYTHON, str(path)], short, limit_s)
 
 
-def _own(name: str, short: bool = False, limit_s: int = 300) -> Cell:
+def _own(name: str, short: bool = False, limit_s: int = 600) -> Cell:
     return Cell(name, [PYTHON, str(REPO / "tests" / "vm" / f"{name}.py")], short, limit_s)
 
 
@@ -30,7 +30,7 @@ CELLS = (
     Cell("bpf", [PYTHON, str(REPO / "tests" / "run.py"), "--bpf",
                  str(REPO / "build" / "tests" / "bpf" / "test_capture")], short=True),
     _own("test_walkthrough", short=True),
-    _e2e("test_truth", limit_s=600),
+    _e2e("test_truth"),
     _e2e("test_age", short=True),
     _e2e("test_bad_input"),
     _e2e("test_kinds"),
