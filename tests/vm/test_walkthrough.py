@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """The demo's walk: its fifth ill starts threads that wait for ever; a dump shows them, and so does a
-flame graph of a recording, with the whole window as their time."""
+flame graph of a recording, with the whole window as their time, and leaks who starts them."""
 import contextlib
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Iterator
@@ -66,6 +68,21 @@ def test_walk() -> None:
         check("record: and no more than that", total_us < 2 * WORKERS * WINDOW_US, total_us)
 
 
+def test_leak() -> None:
+    with demo_server() as (pid, address), lib.scratch_dir() as path:
+        get(address, "/goto?step=5")
+        with subprocess.Popen([str(lib.LOITER), "leaks", "-q", "-p", str(pid), "-d", "8s", "-f",
+                               "json", "-o", str(path / "report")]) as leaks:
+            while leaks.poll() is None:
+                get(address, "/")
+                time.sleep(0.5)
+        report = json.loads((path / "report").read_text())
+        groups = [group for group in report["processes"][0]["groups"]
+                  if "start_threads" in json.dumps(group["creator"])]
+        check("leaks: those of start_threads, none of which ends", len(groups) == 1 and
+              (groups[0]["verdict"], groups[0]["ended"]) == ("leak", 0), report["processes"])
+
+
 def test_script() -> None:
     """The walk as people are shown it."""
     done = subprocess.run([str(REPO / "demo" / "walkthrough.sh")], stdout=subprocess.PIPE,
@@ -77,6 +94,7 @@ def test_script() -> None:
 def main() -> None:
     need_loiter()
     attempt("walk", test_walk)
+    attempt("leak", test_leak)
     attempt("script", test_script)
     lib.finish()
 
