@@ -244,7 +244,7 @@ static void add_server(struct model *model)
 	for (uint32_t i = 0; i < 3; i++)
 		add_member(model, server, 73830 + i, i, 27, 40 * i);
 	add_cohort(model, server, sample_stack(model, server, fork_frames, ARRAY_LEN(fork_frames)),
-		   MODEL_NONE, WAIT_NONE, &hooks)
+		   main_stack(model, hook), WAIT_SIGNAL, &hooks)
 		->is_forked = true;
 	add_member(model, hook, 75000, 1, 0, 0);
 	add_birth(model, SAMPLE_SERVER_TGID, SAMPLE_SERVER_TGID);
@@ -314,6 +314,7 @@ static void add_ended(struct model *model)
 		.born = 3, .ended = 1, .left = 2, .points = { 0, 3, 2, 2, 2, 2, 2 }
 	};
 	static const struct counts unknown = { .born = 1, .left = 1, .points = { 0, 1, 1, 1 } };
+	static const struct counts forked = { .born = 1, .ended = 1 };
 	uint32_t process = sample_process(model, 99, "e\x1b[2J;vil", 20);
 
 	model_process(model, process)->has_ended = true;
@@ -325,6 +326,7 @@ static void add_ended(struct model *model)
 	add_member(model, process, 101, 3, 2, 0);
 	add_birth(model, 99, 99);
 	add_cohort(model, process, MODEL_NONE, MODEL_NONE, WAIT_NONE, &unknown);
+	add_cohort(model, process, MODEL_NONE, MODEL_NONE, WAIT_NONE, &forked)->is_forked = true;
 }
 
 /* Adds a process of which nothing is to be said, where there are others. */

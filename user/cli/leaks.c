@@ -43,9 +43,15 @@ static void tell(void *arg, const struct leaks_news *news)
 	telling->has_begun = true;
 }
 
-static int give_up_power(struct err *err)
+/* Loads what counting takes, and gives up the power for that. */
+static struct recording *begin(const struct record_options *what, struct err *err)
 {
-	return targets_drop_power(true, err);
+	struct recording *recording = recording_new(what, err);
+
+	if (!recording || !targets_drop_power(true, err))
+		return recording;
+	recording_free(recording);
+	return NULL;
 }
 
 /* Counts the threads of @what, whose targets are filled in, as @options say. */
@@ -54,26 +60,28 @@ static int count(const struct options *options, struct record_options what, stru
 {
 	bool tells = (options->watch || options->until_alive) && !options->quiet &&
 		     isatty(STDERR_FILENO);
-	struct leaks_options leaks = { .record = what,
-				       .opened = give_up_power,
-				       .until_alive = options->until_alive };
-	struct progress progress = { 0 };
 	struct telling telling = { 0 };
+	const struct leaks_options leaks = { .until_alive = options->until_alive,
+					     .tell_every_ns = tells ? options->tell_every_ns : 0,
+					     .tell = tell,
+					     .tell_arg = &telling };
+	struct progress progress = { 0 };
+	struct recording *recording;
 	struct stop stop;
-	int code;
+	int code = -1;
 
-	leaks.record.duration_ns = options->duration_ns;
-	leaks.record.stop = &stop_asked;
-	if (tells) {
-		leaks.tell_every_ns = options->tell_every_ns;
-		leaks.tell = tell;
-		leaks.tell_arg = &telling;
-	}
+	what.births_only = true;
+	what.deaths = true;
+	what.duration_ns = options->duration_ns;
+	what.stop = &stop_asked;
 	stop_take(&stop);
-	if (!tells && !options->quiet)
+	recording = begin(&what, err);
+	if (recording && !tells && !options->quiet)
 		progress_start(&progress, "counting threads", options->duration_ns, &stop_asked);
-	code = leaks_take(&leaks, model, err);
+	if (recording)
+		code = leaks_take(recording, &leaks, model, err);
 	progress_stop(&progress);
+	recording_free(recording);
 	stop_give_back(&stop);
 	return code;
 }

@@ -78,7 +78,7 @@ static int see_thread(struct leaks_run *run, uint32_t idx, const uint32_t *space
 	    entry->flags & WIRE_EXITING)
 		return 0;
 	/* Its process ended, and another one has its id. */
-	if (run->options->record.tgid_cnt &&
+	if (run->recording->options->tgid_cnt &&
 	    !recorder_watches(run->recording->recorder, target->tgid))
 		return 0;
 	sight.place = place_of(run, entry, space_of_target[entry->target]);
@@ -132,7 +132,7 @@ static int retarget(struct leaks_run *run, struct err *err)
 	struct vec tgids;
 	int code;
 
-	if (!run->options->record.tgid_cnt)
+	if (!run->recording->options->tgid_cnt)
 		return 0; /* every process */
 	vec_init(&tgids, sizeof(pid_t), PROCESS_MAX);
 	code = find_processes(run, &tgids);
@@ -172,7 +172,7 @@ static int take_look(struct leaks_run *run, struct err *err)
  * looks are the rarer the longer it lasts, but not for ever. */
 static uint64_t next_look_ns(const struct leaks_run *run, uint64_t now_ns, uint64_t took_ns)
 {
-	const struct record_options *record = &run->options->record;
+	const struct record_options *record = run->recording->options;
 	uint64_t passed_ns = now_ns - run->recording->book.start_ns;
 	uint64_t share = record->child ? LOOK_CHILD_SHARE : LOOK_SHARE;
 	uint64_t wait_ns = (record->duration_ns ? record->duration_ns : passed_ns) / LOOK_CNT;
@@ -240,7 +240,7 @@ static int look(struct leaks_run *run, struct err *err)
 
 static int keep_processes(struct leaks_run *run)
 {
-	const struct record_options *record = &run->options->record;
+	const struct record_options *record = run->recording->options;
 	int err = 0;
 
 	for (uint32_t i = 0; i < record->tgid_cnt && !err; i++)
@@ -251,16 +251,16 @@ static int keep_processes(struct leaks_run *run)
 static int begin(struct leaks_run *run, struct err *err)
 {
 	struct recording *recording = run->recording;
-	bool from_birth = run->options->record.child != NULL;
+	bool from_birth = run->recording->options->child != NULL;
 	int code;
 
 	recording->visit = on_event;
 	recording->visit_arg = run;
 	/* Until the programs have said when they began, who was not seen created is older. */
-	cohorts_init(&run->cohorts, UINT64_MAX, run->options->record.duration_ns);
+	cohorts_init(&run->cohorts, UINT64_MAX, run->recording->options->duration_ns);
 	run->cohorts.keeps_left = from_birth;
-	if (keep_processes(run) ||
-	    vec_append(&run->arrived, run->options->record.tgids, run->options->record.tgid_cnt))
+	if (keep_processes(run) || vec_append(&run->arrived, run->recording->options->tgids,
+					      run->recording->options->tgid_cnt))
 		return err_set(err, -ENOMEM, "not enough memory for every process");
 	cohorts_begin_look(&run->cohorts, clock_boot_ns());
 	code = from_birth ? recording_begin_child(recording, err) : recording_begin(recording, err);
@@ -289,7 +289,7 @@ static bool has_enough(const struct leaks_run *run)
 
 static bool is_over(struct leaks_run *run, uint64_t now_ns)
 {
-	const struct record_options *record = &run->options->record;
+	const struct record_options *record = run->recording->options;
 
 	if (record->stop && *record->stop)
 		return true;
@@ -318,7 +318,7 @@ static void tell(struct leaks_run *run, uint64_t now_ns)
 /* Returns how long to wait for events, in ms. */
 static int wait_ms(const struct leaks_run *run, uint64_t now_ns)
 {
-	const struct record_options *record = &run->options->record;
+	const struct record_options *record = run->recording->options;
 	uint64_t until_ns = now_ns + POLL_MS * 1000000ULL;
 
 	if (run->next_look_ns < until_ns)
@@ -398,22 +398,15 @@ static int take(struct leaks_run *run, struct model *model, struct err *err)
 	return code ? code : assemble_model(&run->recording->snapshot, &cohorts, model, err);
 }
 
-int leaks_take(const struct leaks_options *options, struct model *model, struct err *err)
+int leaks_take(struct recording *recording, const struct leaks_options *options,
+	       struct model *model, struct err *err)
 {
-	struct leaks_run run = { .options = options, .record_options = options->record };
+	struct leaks_run run = { .options = options, .recording = recording };
 	int code;
 
-	run.record_options.births_only = true;
-	run.record_options.deaths = true;
-	run.recording = recording_new(&run.record_options, err);
-	if (!run.recording)
-		return -1;
 	vec_init(&run.arrived, sizeof(pid_t), PROCESS_MAX);
-	code = options->opened(err);
-	if (!code)
-		code = take(&run, model, err);
+	code = take(&run, model, err);
 	vec_release(&run.arrived);
 	cohorts_release(&run.cohorts);
-	recording_free(run.recording);
 	return code;
 }

@@ -19,17 +19,16 @@ struct leaks_news {
 };
 
 struct leaks_options {
-	struct record_options record;	/* of it whom, how long, and .stop */
-	uint32_t until_alive;		/* ends when a process has so many threads; 0: never */
-	int (*opened)(struct err *err); /* called when all is loaded that takes power: to give that
-					 * up before files of the targets are read; 0 or -errno */
-	uint64_t tell_every_ns;		/* calls .tell so often; 0: never */
+	uint32_t until_alive;	/* ends when a process has so many threads; 0: never */
+	uint64_t tell_every_ns; /* calls .tell so often; 0: never */
 	void (*tell)(void *arg, const struct leaks_news *news);
 	void *tell_arg;
 };
 
-/* Counts, and fills the empty @model with a snapshot of the end and its threads' cohorts. Ends
- * early when the last process does, or *.record.stop is set. Returns 0, or -errno with @err set. */
-int leaks_take(const struct leaks_options *options, struct model *model, struct err *err);
+/* Counts with a @recording that has .births_only and .deaths, and fills the empty @model with a
+ * snapshot of the end and its threads' cohorts, once. Ends early when the last process does, or
+ * *.stop of the recording's options is set. Returns 0, or -errno with @err set. */
+int leaks_take(struct recording *recording, const struct leaks_options *options,
+	       struct model *model, struct err *err);
 
 #endif

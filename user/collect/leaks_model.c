@@ -252,7 +252,7 @@ static int limits_to_model(struct model *model)
 static void note_births(const struct leaks_run *run, struct model *model)
 {
 	for (uint32_t i = 0; i < model->processes.len; i++)
-		model_process(model, i)->from_birth = run->options->record.child != NULL;
+		model_process(model, i)->from_birth = run->recording->options->child != NULL;
 }
 
 static void describe_window(const struct leaks_run *run, struct model *model)

@@ -9,8 +9,7 @@
 
 struct leaks_run {
 	const struct leaks_options *options;
-	struct record_options record_options; /* those of .options, completed */
-	struct recording *recording;	      /* its snapshot is that of the last look */
+	struct recording *recording; /* its snapshot is that of the last look */
 	struct cohorts cohorts;
 	struct vec arrived;	/* pid_t: to be looked at for the first time */
 	uint64_t start_boot_ns; /* of the window */

@@ -59,13 +59,13 @@ static const struct {
 				     "futex wait|s of threads beyond the maximum" },
 	[LOSS_FUTEXES_NO_STACK] = { "futexes_no_stack",
 				    "futex call|s without a stack: not learned in time" },
+	[LOSS_CODE_UNWATCHED] = { "code_unwatched",
+				  "process|es in which this kernel lets code be exchanged unseen" },
 	[LOSS_COHORTS_OVER_MAX] = { "cohorts_over_max",
 				    "thread|s beyond the maximum of different origins: not grouped" },
 	[LOSS_BIRTHS_UNSEEN] = { "births_unseen",
 				 "thread|s not seen created: events were dropped" },
 	[LOSS_ENDS_UNSEEN] = { "ends_unseen", "thread|s gone, not seen ending" },
-	[LOSS_CODE_UNWATCHED] = { "code_unwatched",
-				  "process|es in which this kernel lets code be exchanged unseen" },
 };
 
 const char *loss_name(enum loss loss)

@@ -218,7 +218,7 @@ static int note_entries(struct leak_groups *groups, uint32_t process)
 		const struct model_cohort *cohort = model_cohort(groups->model, groups->cohorts[i]);
 		struct leak_group shape;
 
-		if (cohort->is_older || cohort->creator == MODEL_NONE)
+		if (cohort->is_older || cohort->is_forked || cohort->creator == MODEL_NONE)
 			continue;
 		err = shape_of_cohort(groups, cohort, &shape);
 		if (!err && shape.place != MODEL_NONE)

@@ -60,7 +60,8 @@ static int put_creator(struct report *report, const struct leak_group *group)
 	err = frames_load_creator(&report->frames, report->model, group->creator);
 	own = err ? NULL : frames_creator(&report->frames);
 	if (!own) {
-		fputs(" created at a stack that is not known", report->out);
+		fprintf(report->out, " %s at a stack that is not known",
+			group->is_forked ? "forked" : "created");
 		return err;
 	}
 	fputs(group->is_forked ? " forked by " : " created by ", report->out);
@@ -222,8 +223,8 @@ int put_leak_heading(struct report *report, const struct leak_groups *groups, ui
 	fprintf(out, "  %" PRIu64 " at the start, %" PRIu64 " born, %" PRIu64 " ended",
 		flow->alive_start, flow->born, flow->ended);
 	if (forked->born || forked->ended)
-		fprintf(out, "; %" PRIu64 " processes forked, %" PRIu64 " ended", forked->born,
-			forked->ended);
+		fprintf(out, "; %" PRIu64 " process%s forked, %" PRIu64 " ended", forked->born,
+			forked->born == 1 ? "" : "es", forked->ended);
 	fputc('\n', out);
 	return put_growth(report, groups, process_idx);
 }
