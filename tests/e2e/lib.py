@@ -44,6 +44,10 @@ def sized(here: Any, in_vm: Any) -> Any:
     return in_vm if IN_VM else here
 
 
+# The workload busy and its arguments: a report has each of its stacks, by thread.
+BUSY = ("busy", *sized((), (4, 1)))
+
+
 # --- checks -----------------------------------------------------------------------------------
 
 class _Tally:

@@ -132,7 +132,7 @@ def check_arrivals(report: dict[str, Any], name: str, pid: int, thread_cnt: int)
 
 def check_record(path: Path) -> None:
     with workload("herd", 4) as first, workload("herd", 5) as second, \
-            workload("herd", 6) as below, workload("busy") as busy, workload("herd", 7) as other:
+            workload("herd", 6) as below, workload(*lib.BUSY) as busy, workload("herd", 7) as other:
         move(first.pid, path)
         proc = subprocess.Popen([str(LOITER), "record", "--cgroup", NAME, "-d", f"{WINDOW_S}s",
                                  "-t", "--by", "wall", "-f", "json", "--verify", "64"],

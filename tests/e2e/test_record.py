@@ -57,7 +57,7 @@ def test_redis() -> None:
 
 
 def test_busy() -> None:
-    with workload("busy") as target:
+    with workload(*lib.BUSY) as target:
         check_load("busy", target.pid, WINDOW_S)
 
 
@@ -74,7 +74,7 @@ def test_conservation() -> None:
         check("mix: every thread is there", sorted(sums) == lib.tids(target.pid),
               f"{len(sums)} of {len(lib.tids(target.pid))}")
         check("mix: each thread's time is the window", not off, off)
-    with workload("busy") as target:
+    with workload(*lib.BUSY) as target:
         report = report_of("busy", "-p", target.pid, "-d", f"{WINDOW_S}s", "--by", "wall",
                            "--by-thread")
         if report:
@@ -105,7 +105,7 @@ def test_never_ends() -> None:
 
 def test_interrupt() -> None:
     """Ctrl-C ends a recording that nothing else would; what there is by then is the report."""
-    with workload("busy") as target, recording("-p", target.pid, "-d", "0") as running:
+    with workload(*lib.BUSY) as target, recording("-p", target.pid, "-d", "0") as running:
         status, out, err = running.stop()
         check("Ctrl-C: a report", status == 0, f"{status}: {err}")
         check("Ctrl-C: of what there was", out and json.loads(out)["window_ns"] > 0 and
@@ -130,7 +130,7 @@ def test_exit() -> None:
 
 
 def test_capture() -> None:
-    with workload("busy") as target, lib.scratch_dir() as path:
+    with workload(*lib.BUSY) as target, lib.scratch_dir() as path:
         saved = path / "busy.loiter"
         done = record("-p", target.pid, "-d", "1s", "--save", saved, "-f", "folded")
         check("save: recorded", done.returncode == 0, done.stderr)
@@ -147,7 +147,7 @@ def test_flamegraph(script: Path = Path("/usr/share/perl5/Devel/NYTProf/flamegra
     if not script.exists():
         skip("flame graph", f"no {script}")
         return
-    with workload("busy") as target:
+    with workload(*lib.BUSY) as target:
         folded = record("-p", target.pid, "-d", "1s", "-f", "folded").stdout
         drawn = subprocess.run(["perl", str(script), "--countname=us"], input=folded,
                                stdout=subprocess.PIPE, text=True, check=False)

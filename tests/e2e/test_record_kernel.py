@@ -163,7 +163,7 @@ def test_on_cpu() -> None:
 
 
 def test_replay() -> None:
-    with workload("busy") as target, lib.scratch_dir() as path:
+    with workload(*lib.BUSY) as target, lib.scratch_dir() as path:
         saved = path / "busy.loiter"
         done = record("-p", target.pid, "-d", "1s", "-k", "--save", saved, "-f", "folded")
         check("save: kernel frames", "_[k];" in done.stdout, done.stderr)

@@ -13,9 +13,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What the tests are written in and call; without one of them there is no VM.
 PROGRAMS = """
 [ awk basename bash cat chmod chown chroot cmp cp cut date dd df diff dirname dmesg env expr false
-find free grep head hostname id kill ln ls mkdir mkfifo mknod mktemp mount mv nice nproc od printf
-ps readlink realpath rm rmdir sed seq setpriv sh sleep sort stat stty sync tail taskset tee test
-timeout touch tr true umount uname uniq unshare wc xargs
+find free grep head hostname id kill ln locale ls mkdir mkfifo mknod mktemp mount mv nice nproc
+objcopy od pivot_root printf ps readlink realpath rm rmdir sed seq setpriv sh sleep sort stat strip
+stty sync tail taskset tee test timeout touch tr true umount uname uniq unshare wc xargs
 bpftool curl eu-stack ldd python3
 """.split()
 

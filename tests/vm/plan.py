@@ -42,6 +42,7 @@ CELLS = (
     _e2e("test_record_many"),
     _e2e("test_record_futex"),
     _e2e("test_record_kernel"),
+    _e2e("test_leaks"),
     _e2e("test_cgroup"),
     _e2e("test_targets"),
     _e2e("test_limits"),
