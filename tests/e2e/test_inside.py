@@ -9,7 +9,7 @@ from typing import Any
 import lib
 from lib import LOITER, WORKLOADS, attempt, check, finish, need_loiter
 
-RUNNING_WANTED = 8
+RUNNING_WANTED = lib.sized(8, 4)
 INSIDE = """
 exec 3< <("$0" 1)
 target=$!

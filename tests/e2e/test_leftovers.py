@@ -19,6 +19,8 @@ import lib  # pylint: disable=wrong-import-position
 import recording
 from lib import attempt, check, note, skip
 
+PAIRS = lib.sized(20, 4)
+DUMPS = lib.sized(40, 8)
 KILLS = lib.sized(60, 12)
 SEED = 20261123
 CAP_SYS_ADMIN = 21
@@ -62,13 +64,13 @@ def test_two_at_once() -> None:
     with lib.workload("mix", 200) as target:
         alone = stacks_of(lib.run_loiter("dump", "-p", target.pid, "-f", "json").stdout)
         wrong = []
-        for _ in range(20):
+        for _ in range(PAIRS):
             procs = [start("dump", "-p", target.pid, "-f", "json") for _ in range(2)]
             for proc in procs:
                 output, errors = proc.communicate(timeout=lib.DEADLINE_S)
                 if proc.returncode or errors or stacks_of(output) != alone:
                     wrong.append(f"status {proc.returncode}: {errors[:300]}")
-        check("two at once, 20 times: both say what one alone says", len(alone) > 199 and
+        check(f"two at once, {PAIRS} times: both say what one alone says", len(alone) > 199 and
               not wrong, wrong[:5])
         procs = [start("dump", "-p", target.pid, "-f", "json") for _ in range(12)]
         outputs = [proc.communicate(timeout=lib.DEADLINE_S) for proc in procs]
@@ -152,7 +154,7 @@ def test_untouched_meanwhile() -> None:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            statuses = [lib.run_loiter("dump", "-p", target.pid).returncode for _ in range(40)]
+            statuses = [lib.run_loiter("dump", "-p", target.pid).returncode for _ in range(DUMPS)]
         finally:
             done.set()
             watcher.join()
