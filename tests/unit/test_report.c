@@ -86,7 +86,7 @@ static void test_docs_samples(void **state)
 				 name_end + 1);
 		cnt++;
 	}
-	assert_int_equal(cnt, 19);
+	assert_int_equal(cnt, 22);
 	buf_release(&docs);
 	buf_release(&golden);
 }
