@@ -315,7 +315,8 @@ def postgres() -> contextlib.AbstractContextManager[Target]:
 @contextlib.contextmanager
 def psql_session(target: Target) -> Iterator[int]:
     """Keeps a session open at @target and gives the pid of its backend."""
-    argv = [postgres_program("psql") or "psql", "-qAtX", "-h", "127.0.0.1", "-p", str(target.port), "-U", "postgres"]
+    argv = [postgres_program("psql") or "psql", "-qAtX", "-h", "127.0.0.1", "-p", str(target.port),
+            "-U", "postgres"]
     with running("psql", argv) as session:
         assert session.proc.stdin is not None
         session.proc.stdin.write(b"select pg_backend_pid();\n")

@@ -274,8 +274,8 @@ def test_interrupt() -> None:
             wrong = [f"at moment {part}: {why}" for part in range(MOMENTS)
                      if (why := interrupt(target.pid, path, number,
                                           whole_s * part / (MOMENTS - 1)))]
-            check(f"{number.name} at {MOMENTS} moments: it ends, no half file, nothing left", not wrong,
-                  "\n".join(wrong))
+            check(f"{number.name} at {MOMENTS} moments: it ends, no half file, nothing left",
+                  not wrong, "\n".join(wrong))
 
 
 def main() -> None:

@@ -65,8 +65,8 @@ def run_and_leave(path: Path, *args: object) -> tuple[int, str]:
 
 def test_dump_program() -> None:
     with lib.scratch_dir() as path:
-        status, text = run_and_leave(path, "dump", "-d", lib.sized("2s", "10s"), "-o", path / "report", "-f", "json",
-                                     "--", WORKLOADS / "makers")
+        status, text = run_and_leave(path, "dump", "-d", lib.sized("2s", "10s"), "-o",
+                                     path / "report", "-f", "json", "--", WORKLOADS / "makers")
     check("dump of a program: works", status == 0)
     report = json.loads(text)
     check("dump of a program: each thread has its maker", set(made(report)) == MADE, made(report))

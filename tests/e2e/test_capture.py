@@ -18,7 +18,8 @@ from lib import attempt, check, note, skip
 
 NOBODY = 65534
 FORMATS = ("text", "threads", "go", "folded", "json")
-OPTIONS = lib.sized(([], ["-v"], ["--no-idle"], ["--min-block", "1h"], ["--color", "always"]), ([],))
+OPTIONS = lib.sized(([], ["-v"], ["--no-idle"], ["--min-block", "1h"], ["--color", "always"]),
+                    ([],))
 SEED = 20261123
 ASAN = Path(os.environ.get("LOITER_ASAN") or
             lib.REPO / "build" / "san-address-undefined" / "loiter")

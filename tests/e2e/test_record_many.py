@@ -55,8 +55,8 @@ def test_births() -> None:
     verdicts = judge_blocks(report, BIRTH)
     check_verdicts(name, verdicts, WHOLE_SHARE)
     waits = verdicts.exact[("birth_wait", "birth_main")]
-    check(f"{name}: nearly all of their sleeps have that stack", WHOLE_SHARE * BIRTHS <= waits <= BIRTHS,
-          waits)
+    check(f"{name}: nearly all of their sleeps have that stack",
+          WHOLE_SHARE * BIRTHS <= waits <= BIRTHS, waits)
 
 
 def test_forks() -> None:

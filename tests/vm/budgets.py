@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-"""How many instructions the verifier goes through, by program and kernel: the table budgets.tsv, and
-how what was counted now differs from it."""
+"""How many instructions the verifier goes through, by program and kernel: the table budgets.tsv,
+and how what was counted now differs from it."""
 from pathlib import Path
 
 TABLE = Path(__file__).resolve().parent / "budgets.tsv"

@@ -188,8 +188,8 @@ static bool has_ended(pid_t pid, int *ret_status)
 		if (got != pid)
 			continue;
 		ended = true;
-		*ret_status = WIFEXITED(status) ? WEXITSTATUS(status)
-						: STATUS_SIGNAL + WTERMSIG(status);
+		*ret_status =
+			WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_SIGNAL + WTERMSIG(status);
 	}
 	return ended;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-"""A kernel whose BTF cannot be seen: the error says so and what to do, and with the types out of the
-kernel's image everything works as it does with the kernel's own."""
+"""A kernel whose BTF cannot be seen: the error says so and what to do, and with the types out of
+the kernel's image everything works as it does with the kernel's own."""
 import json
 import os
 import subprocess

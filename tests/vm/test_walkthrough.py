@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-"""The demo's walk: its fifth ill starts threads that wait for ever; a dump shows them, and so does a
-flame graph of a recording, with the whole window as their time, and leaks who starts them."""
+"""The demo's walk: its fifth ill starts threads that wait for ever; a dump shows them, and so do
+the folded stacks of a recording, with the whole window as their time, and leaks who starts them."""
 import contextlib
 import json
 import os
