@@ -41,7 +41,7 @@ struct wait_answer {
 	int64_t timeout_left_ns;
 	bool has_timeout;
 	bool timeout_was_read; /* from the target's memory, where another one may be by now */
-	bool unreadable; /* something of the target could not be read: a loss */
+	bool unreadable;       /* something of the target could not be read: a loss */
 };
 
 /* Fills @ret_answer for one blocked thread. Always succeeds: what cannot be had is left out. */

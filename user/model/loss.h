@@ -43,10 +43,10 @@ enum loss {
 	LOSS_FUTEXES_OVER_MAX,	 /* of a recording: the table of futex calls was full */
 	LOSS_FUTEXES_UNTRACKED,	 /* of a recording: the table of waiting threads was full */
 	LOSS_FUTEXES_NO_STACK,	 /* of a recording: futex calls whose stack was not learned */
-	LOSS_CODE_UNWATCHED, /* of a recording: processes whose code may be exchanged unnoticed */
-	LOSS_COHORTS_OVER_MAX,	 /* of leaks: threads beyond the maximum of different origins */
-	LOSS_BIRTHS_UNSEEN,	 /* of leaks: threads that were met, but not seen created */
-	LOSS_ENDS_UNSEEN,	 /* of leaks: threads that were gone, but not seen ending */
+	LOSS_CODE_UNWATCHED,   /* of a recording: processes whose code may be exchanged unnoticed */
+	LOSS_COHORTS_OVER_MAX, /* of leaks: threads beyond the maximum of different origins */
+	LOSS_BIRTHS_UNSEEN,    /* of leaks: threads that were met, but not seen created */
+	LOSS_ENDS_UNSEEN,      /* of leaks: threads that were gone, but not seen ending */
 	LOSS_CNT,
 };
 
