@@ -42,9 +42,11 @@ RUN_UNIT = --unit $(UNIT_NAMES:%=$(UNIT_DIR)/%)
 RUN_BPF = --bpf $(BPF_TEST_NAMES:%=$(BPF_TEST_DIR)/%)
 RUN_FUZZ = --fuzz $(FUZZ_NAMES:%=$(FUZZ_DIR)/%)
 RUN_E2E = --e2e tests/e2e/run.py
-RUN_VM = --vm tests/vm/matrix.py
+# The short form of the VMs: only when asked for, VM=1.
+VM ?=
+RUN_VM = $(if $(VM),--vm tests/vm/matrix.py)
 
-test-rings: all workloads sanitized vm-programs
+test-rings: all workloads sanitized $(if $(VM),vm-programs)
 	+$(Q)broken=; $(BUILD_UNIT); $(BUILD_FUZZ); $(RUN_TESTS) $(RUN_UNIT) $(RUN_BPF) \
 		$(RUN_FUZZ) $(RUN_E2E) $(RUN_VM)
 
