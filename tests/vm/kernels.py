@@ -47,7 +47,7 @@ class Kernel:
     name: str
     version: str  # Debian's
     vmlinuz: Path
-    btf: Path  # the types, as they are in the image; empty when it has none
+    btf: bytes  # the types, as they are in the image; empty when it has none
 
 
 @dataclass(order=True)
@@ -231,9 +231,9 @@ def _unpack(package: Path, to: Path) -> bool:
 def _read(name: str, folder: Path) -> Optional[Kernel]:
     try:
         version = (folder / "version").read_text(encoding="ascii").strip()
+        return Kernel(name, version, folder / "vmlinuz", (folder / "btf").read_bytes())
     except OSError:
         return None
-    return Kernel(name, version, folder / "vmlinuz", folder / "btf")
 
 
 def _store(name: str, offer: Offer, package: Path, scratch: Path, folder: Path) -> bool:
@@ -277,23 +277,20 @@ def _fetch(name: str, cache: Path) -> Kernel:
     raise SetupError(f"no kernel {name}: none in the cache ({cache}), and {why}")
 
 
-def _read_file(path: str, cache: Path) -> Kernel:
+def _read_file(path: str) -> Kernel:
     """Returns a kernel that is no Debian's but a file of this machine."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise SetupError(f"'{path}': {error.strerror}") from None
-    btf = cache / "btf"
-    btf.write_bytes(image.btf_of(data))
-    return Kernel(path, os.path.basename(path), Path(path), btf)
+    return Kernel(path, os.path.basename(path), Path(path), image.btf_of(data))
 
 
 def get(name: str, update: bool = False) -> Kernel:
     """Returns a kernel by its name: from the cache, or fetched now."""
     cache = cache_dir()
     if "/" in name:
-        cache.mkdir(parents=True, exist_ok=True)
-        return _read_file(name, cache)
+        return _read_file(name)
     with locked(cache):
         have = _read(name, cache / "kernels" / name)
         return have if have and not update else _fetch(name, cache)

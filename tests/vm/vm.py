@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """One virtual machine: a kernel, a file system, a command, its output and its exit status."""
+import contextlib
+import fcntl
 import os
 import platform
 import shutil
@@ -7,7 +9,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Iterator, Optional, Sequence
 
 import initramfs
 import kernels
@@ -50,7 +52,8 @@ class Ended:
 
 
 def _qemu_argv(machine: Machine, vmlinuz: Path, initrd: Path, folder: Path) -> list[str]:
-    return [os.environ.get("LOITER_VM_QEMU") or QEMU,
+    # Nobody else would end it, were this process killed.
+    return ["setpriv", "--pdeathsig", "KILL", os.environ.get("LOITER_VM_QEMU") or QEMU,
             "-accel", os.environ.get("LOITER_VM_ACCEL") or ACCEL, "-cpu", "max",
             "-smp", str(machine.cpu_cnt), "-m", str(machine.mem_mb),
             "-nodefaults", "-display", "none", "-no-reboot",
@@ -58,6 +61,37 @@ def _qemu_argv(machine: Machine, vmlinuz: Path, initrd: Path, folder: Path) -> l
             "-append", f"{CMDLINE} {machine.append}".strip(),
             "-serial", "stdio", "-serial", f"file:{folder / 'status'}",
             "-serial", f"file:{folder / 'log'}"]
+
+
+def _lock(folder: Path) -> Optional[int]:
+    """Returns a descriptor that keeps @folder locked, or None when another run has it."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+@contextlib.contextmanager
+def _run_dir(cache: Path) -> Iterator[Path]:
+    """Makes a directory for one run, locked for as long as that lives. Those that runs left behind
+    when they were killed are removed."""
+    with kernels.locked(cache):
+        for old in (*cache.glob("run-*"), *cache.glob("tmp*")):
+            left_fd = _lock(old)
+            if left_fd is not None:
+                shutil.rmtree(old)
+                os.close(left_fd)
+        path = Path(tempfile.mkdtemp(prefix="run-", dir=cache))
+        fd = _lock(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+        if fd is not None:
+            os.close(fd)
 
 
 def _read_lines(path: Path) -> list[str]:
@@ -86,8 +120,7 @@ def _prepare(folder: Path, cache: Path, kernel: kernels.Kernel, machine: Machine
         big = initramfs.base(cache)
         initrd = folder / "initrd"
         with open(initrd, "wb") as out:
-            initramfs.write(out, big, command, machine.paths,
-                            {BTF_PLACE: kernel.btf.read_bytes()})
+            initramfs.write(out, big, command, machine.paths, {BTF_PLACE: kernel.btf})
     return initrd
 
 
@@ -100,8 +133,7 @@ def boot(name: str, machine: Machine, command: Sequence[str], out: Optional[int]
         raise SetupError(f"no {QEMU}; sudo ./deps.sh install test")
     kernel = kernels.get(name)
     cache = kernels.cache_dir()
-    with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as scratch:
-        folder = Path(scratch)
+    with _run_dir(cache) as folder:
         initrd = _prepare(folder, cache, kernel, machine, command)
         in_time = _run(_qemu_argv(machine, kernel.vmlinuz, initrd, folder), machine.limit_s, out)
         status = "".join(_read_lines(folder / "status")).strip()
