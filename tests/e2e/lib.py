@@ -27,7 +27,7 @@ REPO = Path(__file__).resolve().parents[2]
 LOITER = Path(os.environ.get("LOITER") or REPO / "build" / "loiter")
 WORKLOADS = REPO / "build" / "workloads"
 IN_VM = os.environ.get("LOITER_VM") == "1"  # as tests/vm sets it
-DEADLINE_S = 400 if IN_VM else 120  # for any one condition, on the slowest machine
+DEADLINE_S = 240 if IN_VM else 120  # for any one condition, on the slowest machine
 DETAIL_MAX = 2000
 
 # A target's debug files come from this machine alone, for both observers.
