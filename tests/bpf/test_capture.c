@@ -213,6 +213,7 @@ static void test_snapshot_of_a_child(void **state)
 
 	(void)state;
 	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not come to its end */
 		pause();
 		_exit(0);
 	}
@@ -277,7 +278,7 @@ static pid_t start_herd(void *(*thread_main)(void *), size_t thread_cnt)
 			usleep(1000);
 		return child;
 	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not come to its end */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (size_t i = 0; i < thread_cnt; i++) {
 		pthread_t thread;
 
