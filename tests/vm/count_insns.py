@@ -21,7 +21,7 @@ WAYS = (["dump", "-p", "{pid}", "-k"], ["dump", "-a"], ["check"],
         ["record", "-p", "{pid}", "-d", "300ms", "--by", "wall", "-k"],
         ["record", "-p", "{pid}", "-d", "300ms", "--by", "futex", "-k"],
         ["record", "--cgroup", "/", "-d", "300ms", "--by", "wall", "-k"],
-        ["record", "-d", "300ms", "--", "/bin/true"])
+        ["record", "-d", "300ms", "--", "/bin/true"], ["leaks", "-p", "{pid}", "-d", "300ms"])
 
 
 def count(pid: int, way: list[str], file: Path) -> None:
