@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """Runs end-to-end tests: run.py [--allow-skip] [FILE...], by default every test_*.py and test_*.sh
-beside it. Prints what they print and a closing line. A test is a script that ends with the line
-`NAME: N passed, N failed, N skipped`, or, without it, speaks by its exit status (77: skipped).
-Fails on any failure, and on a skip unless --allow-skip is given."""
+beside it. Prints what they print, what of it failed once more, and a closing line. A test is a
+script that ends with the line `NAME: N passed, N failed, N skipped`, or, without it, speaks by its
+exit status (77: skipped). Fails on any failure, and on a skip unless --allow-skip is given."""
 import argparse
 import re
 import subprocess
@@ -14,6 +14,8 @@ from pathlib import Path
 TIMEOUT_S = 1800
 SKIP_STATUS = 77
 SUMMARY = re.compile(r"[\w.-]+: (\d+) passed, (\d+) failed, (\d+) skipped$")
+FAILURE = re.compile(r"  FAIL  ")
+DETAIL = " " * 8
 
 Counts = tuple[int, int, int]
 
@@ -22,13 +24,18 @@ def command(path: Path) -> list[str]:
     return ["sh" if path.suffix == ".sh" else sys.executable, str(path)]
 
 
-def read_output(proc: subprocess.Popen) -> str:
-    """Passes the output on as it comes and returns its last line."""
+def read_output(proc: subprocess.Popen) -> tuple[str, list[str]]:
+    """Passes the output on as it comes. Returns its last line, and those that tell of failures."""
     last = ""
+    failures = []
+    failing = False
     for line in proc.stdout:
         print(line, end="", flush=True)
         last = line.strip() or last
-    return last
+        failing = bool(FAILURE.match(line)) or (failing and line.startswith(DETAIL))
+        if failing:
+            failures.append(line.rstrip())
+    return last, failures
 
 
 def judge(name: str, last: str, status: int) -> Counts:
@@ -46,21 +53,21 @@ def judge(name: str, last: str, status: int) -> Counts:
     return 0, 1, 0
 
 
-def run_test(path: Path) -> Counts:
+def run_test(path: Path) -> tuple[Counts, list[str]]:
     print(f"{path.stem}:", flush=True)
     proc = subprocess.Popen(command(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, errors="replace")
     timer = threading.Timer(TIMEOUT_S, proc.kill)
     timer.start()
     try:
-        last = read_output(proc)
+        last, failures = read_output(proc)
         status = proc.wait()
     finally:
         timer.cancel()
         if proc.poll() is None:
             proc.kill()
             proc.wait()
-    return judge(path.stem, last, status)
+    return judge(path.stem, last, status), failures
 
 
 def find_tests() -> list[Path]:
@@ -74,14 +81,14 @@ def main() -> int:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     args = parser.parse_args()
     totals = [0, 0, 0]
-    bad = []
+    bad = {}
     for path in args.files or find_tests():
-        counts = run_test(path)
+        counts, failures = run_test(path)
         totals = [total + count for total, count in zip(totals, counts)]
         if counts[1] or (counts[2] and not args.allow_skip) or not any(counts):
-            bad.append(path.stem)
-    if bad:
-        print(f"not good: {', '.join(bad)}")
+            bad[path.stem] = failures
+    for name, failures in bad.items():
+        print("\n".join([f"not good: {name}", *failures]))
     print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
     return 1 if bad else 0
 
