@@ -62,7 +62,7 @@ int BPF_PROG(on_newtask, struct task_struct *task, unsigned long clone_flags)
 	birth.start_ns = task->start_boottime;
 	bpf_probe_read_kernel_str(birth.creator_comm, sizeof(birth.creator_comm), creator->comm);
 	birth.stack_id = current_stack(creator, WALKER_BIRTH);
-	if (bpf_ringbuf_output(&events, &birth, sizeof(birth), 0))
+	if (bpf_ringbuf_output(&events, &birth, sizeof(birth), wakeup_flags(false)))
 		__sync_fetch_and_add(&drop_events, 1);
 	return 0;
 }

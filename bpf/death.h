@@ -26,7 +26,7 @@ int BPF_PROG(on_death, struct task_struct *task)
 	death.time_ns = bpf_ktime_get_boot_ns();
 	death.with_process =
 		!!(task->signal->flags & (SIGNAL_GROUP_EXIT_FLAG | SIGNAL_GROUP_COREDUMP_FLAG));
-	if (bpf_ringbuf_output(&events, &death, sizeof(death), 0))
+	if (bpf_ringbuf_output(&events, &death, sizeof(death), wakeup_flags(false)))
 		__sync_fetch_and_add(&drop_events, 1);
 	return 0;
 }

@@ -57,11 +57,27 @@ struct {
 	__type(value, struct asking);
 } asked SEC(".maps");
 
-/* events: STACK, MISS, TICK, EXIT, REMAP and BIRTH records to user space. */
+#define EVENTS_BYTES (8 << 20)
+
+/* events: STACK, MISS, TICK, EXIT, REMAP, BIRTH and DEATH records to user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20);
+	__uint(max_entries, EVENTS_BYTES);
 } events SEC(".maps");
+
+const volatile bool cfg_runs = true; /* whether what threads do is kept, or only their births */
+
+/* How to wake the reader of .events. Where only births and deaths are kept, to wake it for each
+ * costs more than all the rest: it comes by itself, some twenty times a second, and is called when
+ * the ring fills or when an answer is waited for. */
+static __always_inline __u64 wakeup_flags(bool urgent)
+{
+	if (cfg_runs)
+		return 0; /* when it has read everything else */
+	if (urgent || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > EVENTS_BYTES / 4)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
 
 /* Who walks: each has a scratch of its own, since one can interrupt another. */
 enum walker {
@@ -325,7 +341,8 @@ static __always_inline int send_copy(struct walk_scratch *s, __u32 type, __u32 t
 	miss->copy_bytes = len;
 	miss->header.type = type;
 	miss->header.size_bytes = sizeof(*miss) - WIRE_MISS_COPY_BYTES + len;
-	if (!bpf_ringbuf_output(&events, miss, sizeof(*miss) - WIRE_MISS_COPY_BYTES + len, 0))
+	if (!bpf_ringbuf_output(&events, miss, sizeof(*miss) - WIRE_MISS_COPY_BYTES + len,
+				wakeup_flags(true)))
 		return 0;
 	__sync_fetch_and_add(&drop_events, 1);
 	return -1;

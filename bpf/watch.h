@@ -18,7 +18,6 @@ enum watch {
 };
 
 const volatile __u32 cfg_self_tgid = 0;
-const volatile bool cfg_runs = true; /* whether what threads do is kept, or only their births */
 
 /* Programs do nothing before user space sets it: the start of the window. */
 volatile __u64 record_start_ns = 0;
@@ -136,7 +135,7 @@ static __always_inline void ask_space(__u32 tgid, __u64 exec_pages, __u32 last_n
 				    .exec_pages = exec_pages,
 				    .epoch = last_change(tgid) };
 
-	if (bpf_ringbuf_output(&events, &remap, sizeof(remap), 0)) {
+	if (bpf_ringbuf_output(&events, &remap, sizeof(remap), wakeup_flags(true))) {
 		__sync_fetch_and_add(&drop_events, 1);
 		return; /* asked again at the next switch */
 	}

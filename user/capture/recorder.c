@@ -301,6 +301,8 @@ int recorder_poll(struct recorder *recorder, int timeout_ms, capture_visit *visi
 	recorder->visit_arg = arg;
 	recorder->visit_err = 0;
 	got = ring_buffer__poll(recorder->ring, timeout_ms);
+	if (!got) /* there may be what nobody was woken for */
+		got = ring_buffer__consume(recorder->ring);
 	if (recorder->visit_err)
 		return recorder->visit_err;
 	return got < 0 && got != -EINTR ? got : 0;
