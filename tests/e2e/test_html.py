@@ -204,6 +204,29 @@ def test_recording(page: Browser, scratch: Path) -> None:
                     "wait_for_cancel"], cells)
 
 
+def test_leaks(page: Browser, scratch: Path) -> None:
+    capture = GOLDEN / "demo-step5-leaks.loiter"
+    page.open(page_of(scratch, capture))
+    heads = page.texts("#table th button")
+    check("columns of leaks", heads[:6] == ["Verdict", "Threads", "Born", "Ended", "A minute",
+                                            "Created by"], heads)
+    cells = page.texts(".row:first-child td")
+    check("the worst is first", cells[:4] == ["leak", "35", "20", "0"] and
+          cells[5] == "start_threads", cells)
+    says = [frame["says"] for frame in frames(page)]
+    check("the graph is of creators, and ends in the verdict",
+          any(one.startswith("start_threads: 35 threads, ") for one in says) and
+          any(one.startswith("[leak]: 35 threads, ") for one in says), says)
+    page.value("document.querySelector('.row').click()")
+    text = run_loiter("replay", capture).stdout.split("\n\n")[1]
+    shown = "\n".join(page.texts(".detail .stack > div"))
+    check("a row opens to what the text report says of it", shown == text.rstrip("\n"),
+          (shown, text))
+    check("the head tells the time", "for 5.0s" in page.texts("#facts span"),
+          page.texts("#facts span"))
+    check("and nothing is complained of", not page.faults, page.faults)
+
+
 # --- what a target chose ----------------------------------------------------------------------
 
 HARMFUL = """
@@ -290,6 +313,7 @@ def test_pages(scratch: Path) -> None:
         attempt("print", test_print, page, path)
         check("nothing is complained of", not page.faults, page.faults)
         attempt("recordings", test_recording, page, scratch)
+        attempt("leaks", test_leaks, page, scratch)
         attempt("harmful names", test_harmful, page, scratch)
         attempt("scale", test_scale, page, scratch)
 

@@ -329,15 +329,20 @@ static void add_ended(struct model *model)
 	add_cohort(model, process, MODEL_NONE, MODEL_NONE, WAIT_NONE, &forked)->is_forked = true;
 }
 
-/* Adds a process of which nothing is to be said, where there are others. */
+/* Adds processes of which nothing is to be said, where there are others. */
 static void add_quiet(struct model *model)
 {
+	static const struct counts gone = { .born = 2, .ended = 2 };
 	static const struct counts one = { .alive_start = 1, .points = { 1, 1, 1, 1, 1, 1, 1 } };
 	uint32_t quiet = sample_process(model, 90000, "quiet", 1000);
 
 	add_cohort(model, quiet, MODEL_NONE, main_stack(model, quiet), WAIT_SIGNAL, &one)
 		->is_older = true;
 	add_member(model, quiet, 90000, 999, 27, 0);
+	quiet = sample_process(model, 98, "gone", 10);
+	model_process(model, quiet)->has_ended = true;
+	model_process(model, quiet)->from_birth = true;
+	add_cohort(model, quiet, MODEL_NONE, MODEL_NONE, WAIT_NONE, &gone);
 }
 
 static void add_limit(struct model *model, uint32_t process, enum limit_kind kind, uint64_t max,
@@ -372,6 +377,7 @@ void leak_sample_fill(struct model *model)
 	model->losses[LOSS_BIRTHS_UNSEEN] = 1;
 	model->losses[LOSS_ENDS_UNSEEN] = 2;
 	model->losses[LOSS_COHORTS_OVER_MAX] = 3;
+	model->losses[LOSS_BIRTHS_NO_STACK] = 5;
 	if (model_sort(model))
 		abort();
 }

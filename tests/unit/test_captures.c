@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * Recorded captures through every format, without a kernel: the demo at step 5 after two requests,
- * taken by `dump --save` and by `record -d 2s --save`.
+ * taken by `dump --save` and by `record -d 2s --save`, and with one request a second by
+ * `leaks -d 5s --save`.
  */
 #include "unit.h"
 
@@ -62,11 +63,20 @@ static void test_record(void **state)
 	check_formats("demo-step5-record", formats, sizeof(formats) / sizeof(formats[0]));
 }
 
+static void test_leaks(void **state)
+{
+	static const enum report_format formats[] = { REPORT_TEXT, REPORT_FOLDED, REPORT_JSON };
+
+	(void)state;
+	check_formats("demo-step5-leaks", formats, sizeof(formats) / sizeof(formats[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_leaks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,11 @@ static void test_lost(void **state)
 	assert_int_equal(cohorts.unseen_births, 0);
 	death(&cohorts, 320, START + SECOND, START + SECOND);
 	assert_int_equal(cohorts.unseen_births, 1);
+	/* A stack that was not learned. */
+	assert_int_equal(cohorts.no_stack_births, 0);
+	birth_of(&cohorts, SERVER, 325, START + SECOND, COHORT_NONE);
+	assert_int_equal(cohorts.no_stack_births, 1);
+	death(&cohorts, 325, START + SECOND, START + SECOND);
 	/* A tid that has another thread. */
 	birth(&cohorts, 330, START + SECOND);
 	birth(&cohorts, 330, START + 2 * SECOND);

@@ -9,16 +9,20 @@
 #include "cli/options.h"
 
 #define WORDS_MAX 32
+#define SECOND UINT64_C(1000000000)
 
-/* Parses the words of @line, which are kept in @room, as those of @command. */
+/* Parses the words of @line, which are kept in @room, as those of @command. The program among them
+ * is good until the next call. */
 static void parse(const struct command *command, const char *line, char *room, size_t room_bytes,
 		  struct options *ret)
 {
-	char *argv[WORDS_MAX + 2] = { (char *)"loiter" };
+	static char *argv[WORDS_MAX + 2];
 	int argc = 1;
 	size_t len = strlen(line);
 
 	assert_true(len < room_bytes);
+	memset(argv, 0, sizeof(argv));
+	argv[0] = (char *)"loiter";
 	memcpy(room, line, len + 1);
 	for (char *word = room; *word && argc <= WORDS_MAX;) {
 		size_t word_len = strcspn(word, " ");
@@ -90,6 +94,50 @@ static void test_record_options(void **state)
 	options_release(&options);
 }
 
+static void test_leaks_options(void **state)
+{
+	struct options options;
+	char room[256];
+
+	(void)state;
+	parse(&command_leaks, "-p 3", room, sizeof(room), &options);
+	assert_int_equal(options.duration_ns, 30 * SECOND);
+	assert_int_equal(options.tell_every_ns, 10 * SECOND);
+	assert_false(options.exit_code || options.watch || options.until_alive);
+	options_release(&options);
+	parse(&command_leaks, "-p 3 --watch --interval 2m", room, sizeof(room), &options);
+	assert_int_equal(options.duration_ns, 0);
+	assert_int_equal(options.tell_every_ns, 120 * SECOND);
+	assert_true(options.watch);
+	options_release(&options);
+	parse(&command_leaks, "-p 3 --until 5000", room, sizeof(room), &options);
+	assert_int_equal(options.duration_ns, 0);
+	assert_int_equal(options.until_alive, 5000);
+	options_release(&options);
+	parse(&command_leaks, "--until 60 -d 5m -a", room, sizeof(room), &options);
+	assert_int_equal(options.duration_ns, 300 * SECOND);
+	options_release(&options);
+	/* A program lasts as long as it does. */
+	parse(&command_leaks, "--exit-code -- server -d", room, sizeof(room), &options);
+	assert_int_equal(options.duration_ns, 0);
+	assert_true(options.exit_code);
+	assert_string_equal(options.program[1], "-d");
+	options_release(&options);
+}
+
+static void test_diff_takes_two_files(void **state)
+{
+	struct options options;
+	char room[256];
+
+	(void)state;
+	parse(&command_diff, "before.loiter -f json after.loiter", room, sizeof(room), &options);
+	assert_string_equal(options.file, "before.loiter");
+	assert_string_equal(options.other_file, "after.loiter");
+	assert_int_equal(options.report.format, REPORT_JSON);
+	options_release(&options);
+}
+
 static void test_replay_takes_a_file(void **state)
 {
 	struct options options;
@@ -108,6 +156,8 @@ int main(void)
 		cmocka_unit_test(test_dump_options),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_record_options),
+		cmocka_unit_test(test_leaks_options),
+		cmocka_unit_test(test_diff_takes_two_files),
 		cmocka_unit_test(test_replay_takes_a_file),
 	};
 

@@ -323,6 +323,7 @@ int cohorts_birth(struct cohorts *cohorts, const struct wire_birth *birth, uint3
 	if (!cohorts_process(cohorts, thread.process)->comm[0])
 		memcpy(cohorts_process(cohorts, thread.process)->comm, birth->creator_comm,
 		       sizeof(birth->creator_comm));
+	cohorts->no_stack_births += creator == COHORT_NONE;
 	return counted(cohorts, add_thread(cohorts, thread, &key));
 }
 

@@ -118,7 +118,7 @@ struct cohorts {
 	uint64_t born, ended; /* of all */
 	/* What went with the cohorts of processes that have ended. */
 	uint64_t folded_born, folded_ended;
-	uint64_t unseen_births, unseen_ends, over_max; /* losses */
+	uint64_t unseen_births, no_stack_births, unseen_ends, over_max; /* losses */
 };
 
 static inline uint64_t cohort_key_hash(const struct cohort_key *key)

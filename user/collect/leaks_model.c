@@ -270,6 +270,7 @@ static void describe_window(const struct leaks_run *run, struct model *model)
 	model->losses[LOSS_COHORTS_OVER_MAX] += cohorts->over_max;
 	model->losses[LOSS_BIRTHS_UNSEEN] += cohorts->unseen_births;
 	model->losses[LOSS_ENDS_UNSEEN] += cohorts->unseen_ends;
+	model->losses[LOSS_BIRTHS_NO_STACK] += cohorts->no_stack_births;
 }
 
 int leaks_to_model(void *arg, struct model *model, const uint32_t *thread_of_entry)

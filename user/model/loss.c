@@ -66,6 +66,8 @@ static const struct {
 	[LOSS_BIRTHS_UNSEEN] = { "births_unseen",
 				 "thread|s not seen created: events were dropped" },
 	[LOSS_ENDS_UNSEEN] = { "ends_unseen", "thread|s gone, not seen ending" },
+	[LOSS_BIRTHS_NO_STACK] = { "births_no_stack",
+				   "thread|s created at a stack that could not be had" },
 };
 
 const char *loss_name(enum loss loss)

@@ -47,6 +47,7 @@ enum loss {
 	LOSS_COHORTS_OVER_MAX, /* of leaks: threads beyond the maximum of different origins */
 	LOSS_BIRTHS_UNSEEN,    /* of leaks: threads that were met, but not seen created */
 	LOSS_ENDS_UNSEEN,      /* of leaks: threads that were gone, but not seen ending */
+	LOSS_BIRTHS_NO_STACK,  /* of leaks: threads whose creator's stack was not learned */
 	LOSS_CNT,
 };
 

@@ -82,6 +82,7 @@ static int pair_processes(struct diff *diff, enum alike how, uint8_t *is_taken)
 	return err;
 }
 
+/* Pairs those that have threads: of leaks there are others, which had ended. */
 static int find_processes(struct diff *diff)
 {
 	const struct model *before = diff->report[DIFF_BEFORE].model;
@@ -92,8 +93,11 @@ static int find_processes(struct diff *diff)
 	for (uint32_t i = 0; i < after->processes.len && !err; i++) {
 		const struct diff_process pair = { { MODEL_NONE, i } };
 
-		err = vec_append(&diff->processes, &pair, 1);
+		if (model_process(after, i)->thread_cnt)
+			err = vec_append(&diff->processes, &pair, 1);
 	}
+	for (uint32_t i = 0; i < before->processes.len && !err; i++)
+		is_taken[i] = !model_process(before, i)->thread_cnt;
 	if (!err)
 		err = pair_processes(diff, ALIKE_PROCESS, is_taken);
 	if (!err)

@@ -71,6 +71,7 @@ static int put_side(const struct diff *diff, enum diff_side side, const char *ke
 	if (!err)
 		err = put_member((struct report *)report, ",", "host",
 				 model_str(model, model->host));
+	put_json_losses(report);
 	fputc('}', report->out);
 	return err;
 }

@@ -228,7 +228,7 @@ int put_json_creator(struct json_writer *writer, const struct model_thread *thre
 	return err;
 }
 
-static void put_json_losses(const struct report *report)
+void put_json_losses(const struct report *report)
 {
 	const char *separator = "";
 

@@ -63,6 +63,9 @@ int put_json_process_rest(struct json_writer *writer, const struct model_process
 /* Prints @key, which needs no escaping, and the string @text. Returns 0 or -ENOMEM. */
 int put_member(struct report *report, const char *before, const char *key, const char *text);
 
+/* Prints the member "losses", behind others. */
+void put_json_losses(const struct report *report);
+
 /* Print what stands around the report's "processes": version, time and losses before them, host
  * and kernel behind. Return 0 or -ENOMEM. */
 int put_json_head(struct report *report);

@@ -126,7 +126,7 @@ static int put_sections(struct page *page, struct leak_groups *groups)
 		err = leak_groups_build(groups, i);
 		if (err)
 			break;
-		if (!leak_is_shown(report, groups)) {
+		if (!leak_is_shown(report, groups, i)) {
 			left_out_cnt += groups->groups.len > 0;
 			continue;
 		}

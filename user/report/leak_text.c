@@ -229,12 +229,20 @@ int put_leak_heading(struct report *report, const struct leak_groups *groups, ui
 	return put_growth(report, groups, process_idx);
 }
 
-bool leak_is_shown(const struct report *report, const struct leak_groups *groups)
+bool leak_is_shown(const struct report *report, const struct leak_groups *groups,
+		   uint32_t process_idx)
 {
+	bool has_ended = model_process(report->model, process_idx)->has_ended;
+	enum leak_verdict worst;
+
 	if (report->options->verbose || report->model->processes.len == 1)
 		return true;
-	/* The worst is the first. */
-	return groups->groups.len && leak_groups_at(groups, 0)->judgement.verdict < LEAK_POOL;
+	if (!groups->groups.len)
+		return false;
+	worst = leak_groups_at(groups, 0)->judgement.verdict; /* it is the first */
+	if (has_ended && !groups->process.flow.alive_start)
+		return worst <= LEAK_GROWING; /* it came and went */
+	return worst < LEAK_POOL;
 }
 
 static int put_section(struct report *report, const struct leak_groups *groups, uint32_t process)
@@ -257,7 +265,8 @@ void put_leaks_left_out(const struct report *report, uint32_t process_cnt, bool 
 	const struct model *model = report->model;
 
 	if (process_cnt)
-		fprintf(report->out, "%snot shown: %u process%s whose threads are constant\n",
+		fprintf(report->out,
+			"%snot shown: %u process%s whose threads are constant or gone\n",
 			first ? "" : "\n", process_cnt, process_cnt == 1 ? "" : "es");
 	if (model->folded_born)
 		fprintf(report->out,
@@ -276,7 +285,7 @@ int leak_text(struct report *report)
 		err = leak_groups_build(&groups, i);
 		if (err)
 			break;
-		if (!leak_is_shown(report, &groups)) {
+		if (!leak_is_shown(report, &groups, i)) {
 			/* The only thread of a forked one is told of by who forked it. */
 			left_out_cnt += groups.groups.len > 0;
 			continue;

@@ -18,7 +18,8 @@ int put_leak_heading(struct report *report, const struct leak_groups *groups, ui
 
 /* Whether the process that was grouped is more than counted: where there are others, one whose
  * threads are constant is not. */
-bool leak_is_shown(const struct report *report, const struct leak_groups *groups);
+bool leak_is_shown(const struct report *report, const struct leak_groups *groups,
+		   uint32_t process_idx);
 
 /* Prints how many processes, and threads, were left out, when any were. */
 void put_leaks_left_out(const struct report *report, uint32_t process_cnt, bool first);
