@@ -104,13 +104,13 @@ static void probe_clock(struct probe_result *ret)
 	capture_free(capture);
 }
 
-/* What a recording of one process loads, but for the futex calls, which have a probe of their own.
- */
+/* What recordings and leaks load for one process, but for the futex calls, which have a probe of
+ * their own. */
 static void probe_record(struct probe_result *ret)
 {
 	pid_t self = getpid();
 	struct recorder_options options = {
-		.tgids = &self, .tgid_cnt = 1, .wakers = true, .sample_hz = 1
+		.tgids = &self, .tgid_cnt = 1, .wakers = true, .deaths = true, .sample_hz = 1
 	};
 	struct err err = { "" };
 	struct recorder *recorder = recorder_new(&options, &err);
@@ -188,7 +188,7 @@ static const struct probe_feature features[] = {
 	  .required = true,
 	  .probe = probe_btf },
 	{ .name = "BPF task iterator",
-	  .used_by = "dump and record",
+	  .used_by = "dump, record and leaks",
 	  .since = "5.8",
 	  .commit = "eaaacd23910f",
 	  .without = "nothing works",
@@ -207,39 +207,39 @@ static const struct probe_feature features[] = {
 	  .without = "running threads are reported without a stack",
 	  .probe = probe_clock },
 	{ .name = PROBE_RECORD,
-	  .used_by = "record",
+	  .used_by = "record and leaks",
 	  .since = "5.8",
 	  .commit = "457f44363a88",
-	  .without = "record does not work",
+	  .without = "record and leaks do not work",
 	  .probe = probe_record },
 	{ .name = "trusted current task",
-	  .used_by = "record and dump",
+	  .used_by = "dump, record and leaks",
 	  .since = "5.11",
 	  .commit = "3ca1032ab7ab",
 	  .without = "nothing is lost: it is read as any memory",
 	  .probe = probe_current_task },
 	{ .name = "registers of a task",
-	  .used_by = "record and dump",
+	  .used_by = "dump, record and leaks",
 	  .since = "5.15",
 	  .commit = "dd6e10fbd9fb",
 	  .without = "nothing is lost: they are at the top of a kernel stack of 16 KiB",
 	  .probe = probe_task_regs },
 	{ .name = "mapping of an address",
-	  .used_by = "record, for code that changes",
+	  .used_by = "record and leaks, for code that changes",
 	  .since = "5.17",
 	  .commit = "7c7e3d31e785",
 	  .without = "nothing is lost before 6.1: it is looked for in the kernel's tree",
 	  .probe = probe_find_vma },
 	{ .name = "new code at an old address",
-	  .used_by = "record",
+	  .used_by = "record and leaks",
 	  .since = "2.6",
 	  .without = "PREEMPT_RT: libraries of one size can replace each other unnoticed",
 	  .probe = probe_new_code },
 	{ .name = "ring buffers for PREEMPT_RT",
-	  .used_by = "record, and the CPU clock",
+	  .used_by = "record, leaks, and the CPU clock",
 	  .since = "6.12",
 	  .commit = "8b62645b09f8",
-	  .without = "with PREEMPT_RT, record does not work and running threads have no stack",
+	  .without = "with PREEMPT_RT, no record, no leaks, and running threads have no stack",
 	  .probe = probe_rings },
 	{ .name = "futex tracepoints",
 	  .used_by = "record --by futex",

@@ -34,8 +34,8 @@ static int run_check(const struct options *options)
 			records = result->ok && pidns_is_initial();
 	}
 	printf("\n%s\n", status	   ? "loiter cannot work here: see MISSING"
-			 : records ? "loiter dump and loiter record work here"
-				   : "loiter dump works here, loiter record does not: see above");
+			 : records ? "loiter dump, record and leaks work here"
+				   : "loiter dump works here, record and leaks do not: see above");
 	if (fflush(stdout) || ferror(stdout)) {
 		say_error("cannot write 'standard output': %s", strerror(errno));
 		status = STATUS_FAILED;
