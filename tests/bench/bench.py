@@ -81,7 +81,8 @@ class Run(NamedTuple):
 
 def run_once(command: list[str], output: Path) -> Run:
     done = subprocess.run([sys.executable, "-ISE", str(METER), str(output), *command], check=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True)
     cost = json.loads(done.stdout)
     # eu-stack ends with 1 when it missed something of one thread.
     if cost["status"] not in ((0,) if command[0] == str(lib.LOITER) else (0, 1)):

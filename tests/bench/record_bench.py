@@ -153,26 +153,36 @@ def observers() -> list[Observer]:
     return ret
 
 
+class Settling:
+    """Whether an observer that has a program attached to an event has done nothing for a while, or
+    has ended."""
+    def __init__(self, pid: int, event: str) -> None:
+        self.pid, self.event = pid, event
+        self.looks: list[tuple[list[str], float]] = []
+
+    def __call__(self) -> bool:
+        if lib.has_state(self.pid, self.pid, "ZX"):
+            return True
+        asleep = lib.has_state(self.pid, self.pid, "S")
+        self.looks.append((attached_events(self.pid) if asleep else [], cpu_s(self.pid)))
+        return self.event in self.looks[-1][0] and \
+            self.looks[-SETTLED_LOOKS:] == [self.looks[-1]] * SETTLED_LOOKS
+
+
 @contextlib.contextmanager
-def observing(command: Optional[Command]) -> Iterator[Optional[int]]:
-    """Runs @command and gives its pid once it has attached its programs and then done nothing for a
-    while: it is set up, and warm."""
+def observing(command: Optional[Command], event: str = SWITCH) -> Iterator[Optional[int]]:
+    """Runs @command and gives its pid once it has attached its programs, one of them to @event, and
+    then done nothing for a while: it is set up, and warm."""
     if not command:
         time.sleep(WARM_UP_S)
         yield None
         return
     proc = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
-    looks: list[tuple[list[str], float]] = []
-
-    def settled() -> bool:
+    try:
+        lib.wait_for(f"{command[0]} to attach and settle", Settling(proc.pid, event))
         if proc.poll() is not None:
             raise RuntimeError(f"{' '.join(command)}: ended with status {proc.returncode}")
-        asleep = lib.has_state(proc.pid, proc.pid, "S")
-        looks.append((attached_events(proc.pid) if asleep else [], cpu_s(proc.pid)))
-        return SWITCH in looks[-1][0] and looks[-SETTLED_LOOKS:] == [looks[-1]] * SETTLED_LOOKS
-    try:
-        lib.wait_for(f"{command[0]} to attach and settle", settled)
         time.sleep(WARM_UP_S)
         yield proc.pid
     finally:
