@@ -188,8 +188,8 @@ def main() -> int:
         total.skipped += result.skipped
     for name in plan.unplanned():
         total.failed += 1
-        print(f"\nFAILED {name}: it is neither in tests/vm/plan.py nor left out there, "
-              "or there is no such test")
+        print(f"\nFAILED {name}: it is neither run by tests/vm/plan.py nor left out there, or "
+              "both, or there is no such test")
     print(f"\n{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
     return 1 if total.failed or not total.passed else 0
 
