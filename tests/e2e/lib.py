@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional
@@ -93,6 +94,16 @@ def attempt(name: str, test: Callable[..., None], *args: Any) -> None:
     except Exception as error:  # pylint: disable=broad-exception-caught
         where = traceback.extract_tb(error.__traceback__)[-1]
         check(name, False, f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+
+
+def attempt_lines(*lines: list[tuple[Any, ...]]) -> None:
+    """Attempts the tests of each line one after the other, and the lines side by side: for tests
+    that mostly wait, or that do not care when they run. A test is a tuple, what attempt() takes."""
+    def attempt_line(line: list[tuple[Any, ...]]) -> None:
+        for test in line:
+            attempt(*test)
+    with ThreadPoolExecutor(len(lines)) as pool:
+        list(pool.map(attempt_line, lines))
 
 
 def finish() -> None:

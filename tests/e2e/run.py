@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 TIMEOUT_S = 1800
@@ -82,11 +83,16 @@ def main() -> int:
     args = parser.parse_args()
     totals = [0, 0, 0]
     bad = {}
+    took_s = {}
     for path in args.files or find_tests():
+        started = time.monotonic()
         counts, failures = run_test(path)
+        took_s[path.stem] = time.monotonic() - started
         totals = [total + count for total, count in zip(totals, counts)]
         if counts[1] or (counts[2] and not args.allow_skip) or not any(counts):
             bad[path.stem] = failures
+    slowest = sorted(took_s, key=lambda name: -took_s[name])
+    print(f"slowest: {', '.join(f'{name} {took_s[name]:.0f} s' for name in slowest)}")
     for name, failures in bad.items():
         print("\n".join([f"not good: {name}", *failures]))
     print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")

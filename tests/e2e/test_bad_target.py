@@ -19,7 +19,7 @@ from typing import Any, Iterator
 sys.path.insert(0, str(Path(__file__).parent))
 
 import lib  # pylint: disable=wrong-import-position
-from lib import Target, attempt, check, note, skip
+from lib import Target, attempt_lines, check, note, skip
 
 ASAN = Path(os.environ.get("LOITER_ASAN") or
             lib.REPO / "build" / "san-address-undefined" / "loiter")
@@ -384,15 +384,17 @@ def test_valgrind() -> None:
 
 def main() -> None:
     lib.need_loiter()
+    lines: list[list[tuple[Any, ...]]] = [[("unreadable", test_unreadable),
+                                           ("valgrind", test_valgrind)]]
     for name, command in commands():
-        for kind, *args in (("churn", 1000), ("execloop",)):
-            attempt(f"{name}, {kind}", test_moving, name, command, kind, *args)
-        for test in (test_exiting, test_crowd, test_garbage, test_truncated,
-                     test_truncated_meanwhile, test_scribbled, test_scribbled_meanwhile,
-                     test_replaced):
-            attempt(f"{name}, {test.__name__}", test, name, command)
-    attempt("unreadable", test_unreadable)
-    attempt("valgrind", test_valgrind)
+        line = [(f"{name}, {kind}", test_moving, name, command, kind, *args)
+                for kind, *args in (("churn", 1000), ("execloop",))]
+        line += [(f"{name}, {test.__name__}", test, name, command)
+                 for test in (test_exiting, test_crowd, test_garbage, test_truncated,
+                              test_truncated_meanwhile, test_scribbled, test_scribbled_meanwhile,
+                              test_replaced)]
+        lines.append(line)
+    attempt_lines(*lines)
     lib.finish()
 
 

@@ -3,11 +3,13 @@
 """A capture gives every report again, byte for byte, without root and without the target; a file
 that is none gives a clear error."""
 import contextlib
+import itertools
 import os
 import random
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import lib  # pylint: disable=wrong-import-position
 from lib import attempt, check, note, skip
+
+Replay = tuple[str, subprocess.CompletedProcess]  # of what, and how it went
 
 NOBODY = 65534
 FORMATS = ("text", "threads", "go", "folded", "json")
@@ -163,21 +167,25 @@ def test_damaged() -> None:
     if program != ASAN:
         skip("damaged, by asan", f"no {ASAN}: make SAN=address,undefined")
     with lib.scratch_dir() as path, lib.workload("mix", 100) as target:
-        file = path / "saved"
-        live = run(lib.LOITER, "dump", "-p", target.pid, "-f", "json", "--save", file)
-        data = file.read_bytes()
+        saved = path / "saved"
+        live = run(lib.LOITER, "dump", "-p", target.pid, "-f", "json", "--save", saved)
+        data = saved.read_bytes()
         note(f"a capture of 100 threads: {len(data)} bytes")
-        wrong, refused = [], 0
-        for what, damaged in damages(data, rand):
+
+        def replay(number: int, what: str, damaged: bytes) -> Replay:
+            file = path / f"damaged-{number}"
             file.write_bytes(damaged)
-            done = run(program, "replay", file, "-f", "json")
-            refused += done.returncode == 1
+            return what, run(program, "replay", file, "-f", "json")
+        with ThreadPoolExecutor() as pool:
+            replays = list(pool.map(replay, itertools.count(), *zip(*damages(data, rand))))
+        wrong = []
+        for what, done in replays:
             why = fault(done, live.stdout)
             if why:
                 wrong.append(f"{what}: {why}")
             elif what.startswith("cut") and done.returncode != 1:
                 wrong.append(f"{what}: a file that is not whole was read")
-        note(f"{refused} damaged files were refused")
+        note(f"{sum(done.returncode == 1 for _, done in replays)} damaged files were refused")
         check("damaged captures: refused in one line, or no harm done", not wrong,
               f"{len(wrong)} wrong\n" + "\n".join(wrong[:5]))
 

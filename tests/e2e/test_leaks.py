@@ -12,14 +12,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import lib  # pylint: disable=wrong-import-position
-from lib import LOITER, REPO, WORKLOADS, attempt, check, finish, need_loiter, note
+from lib import LOITER, REPO, WORKLOADS, attempt_lines, check, finish, need_loiter, note
 from recording import Recording, recording
 
 DEMO = REPO / "build" / "demo-server"
@@ -491,22 +490,14 @@ def test_bad_words() -> None:
     check("diff: no such file", done.returncode == 1 and "No such file" in done.stderr, done.stderr)
 
 
-def in_turn(*tests: Callable[[], None]) -> None:
-    for test in tests:
-        attempt(test.__name__, test)
-
-
 def main() -> None:
     need_loiter()
     if not check("the demo is built", os.access(DEMO, os.X_OK), f"no {DEMO}"):
         finish()
-    with ThreadPoolExecutor() as pool:
-        for line in ((test_demo,),
-                     (test_workloads, test_many),
-                     (test_bad_words, test_program, test_program_status, test_program_forks,
-                      test_in_make, test_until, test_watch, test_ends_with_process, test_diff,
-                      test_diff_stuck)):
-            pool.submit(in_turn, *line)
+    lines = ((test_demo,), (test_workloads, test_many),
+             (test_bad_words, test_program, test_program_status, test_program_forks, test_in_make,
+              test_until, test_watch, test_ends_with_process, test_diff, test_diff_stuck))
+    attempt_lines(*([(test.__name__, test) for test in line] for line in lines))
     finish()
 
 
