@@ -190,6 +190,13 @@ static __always_inline int page_missed(unsigned long address, unsigned long erro
 	return 0;
 }
 
+/* Whether a fault of the kernel's fails at once, as those of programs that read a page which is not
+ * there: nothing comes to be mapped by it. */
+static __always_inline bool maps_nothing(void)
+{
+	return TASK_READ(current_task(), pagefault_disabled);
+}
+
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(on_user_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
@@ -199,7 +206,7 @@ int BPF_PROG(on_user_fault, unsigned long address, struct pt_regs *regs, unsigne
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(on_kernel_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return page_missed(address, error_code);
+	return maps_nothing() ? 0 : page_missed(address, error_code);
 }
 
 /* Until 6.1 a process keeps its mappings in a red-black tree: 524e00b36e8c ("mm: remove rb tree.").
@@ -284,7 +291,7 @@ int BPF_PROG(on_ufault_tree, unsigned long address, struct pt_regs *regs, unsign
 SEC("?tp_btf/page_fault_kernel")
 int BPF_PROG(on_kfault_tree, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return page_missed_tree(address, error_code);
+	return maps_nothing() ? 0 : page_missed_tree(address, error_code);
 }
 
 #endif

@@ -5,7 +5,7 @@
 # test-bpf     cmocka programs on the BPF programs and this kernel (root)
 # test-fuzz    libFuzzer programs, FUZZ_SECONDS each, two at a time
 # test-e2e     loiter on real programs (root)
-# test-vm      both of these on other kernels, see tests/vm/vm.mk
+# test-vm      both of these on other kernels, see tests/vm/vm.mk; test has a short form of it
 #
 # tests/unit/test_NAME.c is a program of its own, linked with the library and with every other
 # tests/unit/*.c; so is tests/fuzz/fuzz_NAME.c, with seeds in tests/fuzz/corpus/NAME.
@@ -42,11 +42,9 @@ RUN_UNIT = --unit $(UNIT_NAMES:%=$(UNIT_DIR)/%)
 RUN_BPF = --bpf $(BPF_TEST_NAMES:%=$(BPF_TEST_DIR)/%)
 RUN_FUZZ = --fuzz $(FUZZ_NAMES:%=$(FUZZ_DIR)/%)
 RUN_E2E = --e2e tests/e2e/run.py
-# The short form of the VMs: only when asked for, VM=1.
-VM ?=
-RUN_VM = $(if $(VM),--vm tests/vm/matrix.py)
+RUN_VM = --vm tests/vm/matrix.py
 
-test-rings: all workloads sanitized $(if $(VM),vm-programs)
+test-rings: all workloads sanitized vm-programs
 	+$(Q)broken=; $(BUILD_UNIT); $(BUILD_FUZZ); $(RUN_TESTS) $(RUN_UNIT) $(RUN_BPF) \
 		$(RUN_FUZZ) $(RUN_E2E) $(RUN_VM)
 
