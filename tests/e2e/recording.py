@@ -172,6 +172,19 @@ def _bpftool() -> str:
                           check=True).stdout.strip()
 
 
+def window_start_ns(pid: int) -> int:
+    """Reads when the window of the recording by @pid began from the variables of the programs in
+    the kernel, 0 when it has not: nothing else of a recording can be seen from outside."""
+    start_ns = 0
+    with contextlib.suppress(OSError):
+        for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+            with contextlib.suppress(OSError):
+                fields = dict(re.findall(r"^(\w+):\s*(\S+)$", info.read_text(), re.M))
+                if fields.get("map_flags") == "0x400" and fields["max_entries"] == "1":
+                    start_ns = start_ns or _variable(fields["map_id"], "record_start_ns")
+    return start_ns
+
+
 class Recording:
     """A recording that runs until it is told to end. Its output goes to files, so that nobody
     waits for a reader."""
@@ -189,15 +202,7 @@ class Recording:
                      self._read_start())
 
     def _read_start(self) -> int:
-        """Reads when the window began from the variables of the programs in the kernel, 0 when it
-        has not: nothing else of a recording can be seen from outside."""
-        with contextlib.suppress(OSError):
-            for info in Path(f"/proc/{self.proc.pid}/fdinfo").iterdir():
-                with contextlib.suppress(OSError):
-                    fields = dict(re.findall(r"^(\w+):\s*(\S+)$", info.read_text(), re.M))
-                    if fields.get("map_flags") == "0x400" and fields["max_entries"] == "1":
-                        self.start_ns = self.start_ns or _variable(fields["map_id"],
-                                                                   "record_start_ns")
+        self.start_ns = window_start_ns(self.proc.pid)
         return self.start_ns
 
     def end(self) -> tuple[int, str, str]:

@@ -29,7 +29,7 @@ ASAN = Path(os.environ.get("LOITER_ASAN") or
             lib.REPO / "build" / "san-address-undefined" / "loiter")
 
 
-KINDS = lib.sized((("mix", 100), ("herd", 300), ("garbage",), ("spin", 3)), (("mix", 50),))
+KINDS = lib.sized((("mix", 100), ("herd", 300), ("garbage",), ("spin", 3)), (("mix", 30),))
 
 
 def run(*args: object, **kwargs: Any) -> subprocess.CompletedProcess:

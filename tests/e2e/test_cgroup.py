@@ -11,10 +11,10 @@ from typing import Any, Iterator, Optional
 
 import lib
 from lib import LOITER, attempt, check, finish, need_loiter, skip, workload
+from recording import window_start_ns
 
 NAME = f"loiter-e2e-{os.getpid()}"
 WINDOW_S = 5
-EPOLL_SYSCALLS = ("232 ", "281 ", "22 ")  # epoll_wait, epoll_pwait; of aarch64 the latter
 
 
 def hierarchies(kind: str) -> list[Path]:
@@ -108,10 +108,6 @@ def test_errors() -> None:
     check_error("with a program", "leave out", "record", "--cgroup", NAME, "--", "true", status=2)
 
 
-def is_recording(pid: int) -> bool:
-    return Path(f"/proc/{pid}/syscall").read_text().startswith(EPOLL_SYSCALLS)
-
-
 def spans_of(report: dict[str, Any], pid: int) -> list[dict[str, Any]]:
     return [span for process in report["processes"] if process["pid"] == pid
             for span in process["spans"]]
@@ -137,7 +133,8 @@ def check_record(path: Path) -> None:
         proc = subprocess.Popen([str(LOITER), "record", "--cgroup", NAME, "-d", f"{WINDOW_S}s",
                                  "-t", "--by", "wall", "-f", "json", "--verify", "64"],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        lib.wait_for("the recording", lambda: is_recording(proc.pid) or proc.poll() is not None)
+        lib.wait_for("the recording", lambda: window_start_ns(proc.pid) or
+                     proc.poll() is not None)
         move(second.pid, path)
         move(below.pid, path / "below")
         move(busy.pid, path / "below")

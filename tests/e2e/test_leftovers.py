@@ -19,9 +19,9 @@ import lib  # pylint: disable=wrong-import-position
 import recording
 from lib import attempt, check, note, skip
 
-PAIRS = lib.sized(20, 4)
-DUMPS = lib.sized(40, 8)
-KILLS = lib.sized(60, 12)
+PAIRS = lib.sized(20, 2)
+DUMPS = lib.sized(40, 4)
+KILLS = lib.sized(60, 8)
 SEED = 20261123
 CAP_SYS_ADMIN = 21
 THREADS = lib.sized(2000, 200)

@@ -19,7 +19,7 @@ from recording import (Report, by_thread, check_verdict, functions, record, reco
 SHARE_COMPLETE = lib.sized(0.99, 0.8)  # the first ones, until they are learned, lack
 CONSERVED_SHARE = 0.01
 WINDOW_S = lib.sized(3, 2)
-LOAD_WINDOW_S = lib.sized(3, 8)
+LOAD_WINDOW_S = lib.sized(3, 5)
 
 
 def check_verified(name: str, *args: object) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Iterator, Optional
 
 import lib
 from lib import LOITER, WORKLOADS, attempt, check, finish, need_loiter, note, skip, workload
+from recording import window_start_ns
 from test_cgroup import cgroup, move
 
 Futex = dict[str, Any]
@@ -155,8 +156,7 @@ class Recording:
                 stdout=subprocess.PIPE, stderr=notes)
 
     def has_begun(self) -> bool:
-        """Whether it listens to what it records, which it does not before the window begins."""
-        return "poll" in Path(f"/proc/{self.proc.pid}/wchan").read_text()
+        return self.proc.poll() is not None or window_start_ns(self.proc.pid) > 0
 
     def stop(self) -> dict[str, Any]:
         self.proc.send_signal(signal.SIGINT)

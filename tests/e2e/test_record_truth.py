@@ -16,8 +16,8 @@ Load = Callable[[], AbstractContextManager[list[int]]]
 
 SHARE_COMPLETE = 0.999
 WARM_UP_NS = lib.sized(50_000_000, 1_000_000_000)
-WINDOW = lib.sized("3s", "10s")
-RING_WINDOW = lib.sized("1s", "5s")
+WINDOW = lib.sized("3s", "6s")
+RING_WINDOW = lib.sized("1s", "3s")
 LEFT_OUT_IN_VM = ("postgres", "mariadb")
 LEAST_BLOCKS = lib.sized(1000, 200)
 LEAST_VERIFIED = lib.sized(200, 20)
@@ -155,7 +155,7 @@ LOADS = (("redis", loads.redis, 10), ("postgres", loads.postgres, 10),
 
 def main() -> None:
     need_loiter()
-    for way in RING_WAITS:
+    for way in lib.sized(tuple(RING_WAITS), ("tcp", "cond")):
         attempt(f"ring by {way}", test_wakers, way)
     for name, load, verify_every in LOADS:
         attempt(name, test_load, name, load, verify_every)
