@@ -167,7 +167,9 @@ def test_hierarchy(kind: str) -> None:
             return
         attempt(f"{kind}: errors", check_errors, path)
         attempt(f"{kind}: dump", check_dump, path)
-        attempt(f"{kind}: record", check_record, path)
+        # A recording goes by the processes that a dump would have, whatever the hierarchy.
+        if kind == "cgroup2" or not lib.skip_in_vm(f"{kind}: record", "it is as in cgroup2"):
+            attempt(f"{kind}: record", check_record, path)
 
 
 def main() -> None:

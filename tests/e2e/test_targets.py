@@ -410,7 +410,7 @@ def main() -> None:
                  test_several, test_names, test_all, test_filters):
         attempt(test.__name__, test)
     for test in (test_jit, test_debug_files, test_compressed):
-        if not lib.skip_in_vm(test.__name__, "and files are read alike on every kernel"):
+        if not lib.skip_in_vm(test.__name__, "files are read alike on every kernel"):
             attempt(test.__name__, test)
     lib.finish()
 

@@ -15,9 +15,10 @@ import truth as truth_lib
 from lib import Pcs, Target, Thread, attempt, check, skip
 
 ROUNDS_MAX = 10
-LOAD_SAMPLES = lib.sized(20, 4)
+LOAD_SAMPLES = lib.sized(20, 2)
 MIX_THREADS = lib.sized(200, 60)
-MIX_VARIANTS = ("mix", "mix-O0", "mix-static", "mix-static-pie", "mix-stripped")
+MIX_VARIANTS = lib.sized(("mix", "mix-O0", "mix-static", "mix-static-pie", "mix-stripped"),
+                         ("mix", "mix-static-pie"))
 
 
 # --- idle -------------------------------------------------------------------------------------
