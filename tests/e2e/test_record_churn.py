@@ -6,8 +6,8 @@ exec. What was learned of the old code is wrong for the new, and no stack may sh
 import os
 import signal
 
-from lib import Target, attempt, check, finish, need_loiter, note, workload
-from recording import Truth, check_verdicts, judge_blocks, judged
+from lib import Target, attempt, check, finish, need_loiter, note, sized, skip, workload
+from recording import Truth, check_verdicts, is_unwatched, judge_blocks, judged
 
 PLUGS = Truth(r"(alpha|omega|plug|call)_\w+|meet|load|(worker_|loader_)?main|wait_for_stop",
               *(f"{name}_wait {name}_outer plug_enter call_{name} worker_main"
@@ -18,6 +18,10 @@ TURNCOAT = Truth(r"(north|south)_\w+|turn|main|stdin_ended|start_thread_of",
                  *(f"{side}_wait {side}_outer {side}_main" for side in ("north", "south")),
                  "turn north_main", "turn south_main", "turn main", "stdin_ended main",
                  "start_thread_of main", "main", "")  # or in none, while it begins
+
+
+# Where an exec takes long, a thread's stack can be copied in the middle of one.
+TORN_SHARE = sized(0, 0.002)
 
 
 def check_plugs_stayed(name: str, target: Target) -> bool:
@@ -36,6 +40,9 @@ def test_plugs(name: str, rounds: int, pause_us: int, least_share: float,
         if not report or not check_plugs_stayed(name, target):
             return
         verdicts = judge_blocks(report, PLUGS)
+        if is_unwatched(report):
+            skip(name, "this kernel does not tell of new code at an old address")
+            return
         check_verdicts(name, verdicts, least_share, broken_share)
         for plug in ("alpha", "omega"):
             check(f"{name}: blocks in {plug}", verdicts.exact_in(f"{plug}_wait") > 50,
@@ -48,7 +55,7 @@ def test_turncoat(name: str, life_ms: int, least_share: float) -> None:
     if not report:
         return
     verdicts = judge_blocks(report, TURNCOAT)
-    check_verdicts(name, verdicts, least_share)
+    check_verdicts(name, verdicts, least_share, TORN_SHARE)
     for side in ("north", "south"):
         check(f"{name}: blocks as {side}", verdicts.exact_in(f"{side}_wait") > 50, verdicts.exact)
 

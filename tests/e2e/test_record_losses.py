@@ -20,6 +20,7 @@ MEMBERS = lib.sized(1000, 100)
 CONSERVED_SHARE = 0.01
 WINDOW = "3s"
 BIRTHS = lib.sized(20_000, 2000)
+SLEPT_SHARE = lib.sized(0.99, 0.95)  # a short sleep can be over before the thread is off its CPU
 PATH_BITS = 20
 STOPPED_BLOCKS = 45_000  # new stacks that fill the ring buffer of 8 MiB more than once
 TABLE_BLOCKS = 160_000  # more than the tables' 65,536
@@ -197,7 +198,8 @@ def test_stopped_births() -> None:
     check(f"{name}: dropped events are counted", report["losses"].get("events_dropped", 0) > 0,
           report["losses"])
     check(f"{name}: every thread is in the report", len(threads) == BIRTHS, len(threads))
-    check(f"{name}: and that it slept, nearly each of them", sleeps >= 0.99 * BIRTHS, sleeps)
+    check(f"{name}: and that it slept, nearly each of them", sleeps >= SLEPT_SHARE * BIRTHS,
+          sleeps)
 
 
 def test_full_tables() -> None:

@@ -8,8 +8,8 @@ from typing import Optional
 
 import lib
 from lib import attempt, check, finish, need_loiter, note, workload
-from recording import (Recording, Report, Truth, check_verdict, check_verdicts, judge_blocks,
-                       judged, recording)
+from recording import (Recording, Report, Truth, check_verdict, check_verdicts, is_unwatched,
+                       judge_blocks, judged, recording)
 
 BIRTHS = lib.sized(20_000, 2000)
 FORKS = lib.sized(100, 20)
@@ -53,7 +53,8 @@ def test_births() -> None:
           process["thread_count"] == len(process["threads"]) == len(born) + 1,
           (process["thread_count"], len(process["threads"])))
     verdicts = judge_blocks(report, BIRTH)
-    check_verdicts(name, verdicts, WHOLE_SHARE)
+    # With PREEMPT_RT a thread can block at its first instruction, where its CFI is its creator's.
+    check_verdicts(name, verdicts, WHOLE_SHARE, 0.05 if is_unwatched(report) else 0)
     waits = verdicts.exact[("birth_wait", "birth_main")]
     check(f"{name}: nearly all of their sleeps have that stack",
           WHOLE_SHARE * BIRTHS <= waits <= BIRTHS, waits)
