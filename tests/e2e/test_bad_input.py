@@ -19,7 +19,7 @@ NOBODY = 65534
 FREE_PID = 4194303  # the kernel gives ids below this one
 DONE, FAILED, USAGE = 0, 1, 2
 HERD = 2000  # too many for a file system of 8 KB
-MOMENTS = lib.sized(26, 8)
+MOMENTS = lib.sized(26, 4)
 BIG_HERD = lib.sized(5000, 500)
 
 # name, arguments, what the message has to say; {pid} is a process that can be looked at
