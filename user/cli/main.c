@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 static const struct command *const commands[] = { &command_dump, &command_record, &command_leaks,
 						  &command_diff, &command_replay, &command_check };
 #define COMMAND_CNT (sizeof(commands) / sizeof(commands[0]))
+
+#define KEPT_PIECE_BYTES (32 << 20) /* the most that malloc takes */
+#define KEPT_BYTES (64 << 20)
 
 static void print_usage(FILE *out)
 {
@@ -33,6 +37,14 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The kernel's BTF and debug sections are some MB each, and given back before the next is read: its
+ * pages are kept for that, since to have others made and cleared took a third of a dump's time. */
+static void keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, KEPT_PIECE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
 	struct options options;
@@ -43,6 +55,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 	/* Writing to a closed pipe is an error like any other; see output_report. */
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
+	keep_memory();
 	if (options.btf_path && kernel_btf_use(options.btf_path, &err))
 		say_error("%s", err.msg);
 	else
