@@ -38,7 +38,7 @@ static void raise_file_limit(void)
 }
 
 /* The kernel's BTF and debug sections are some MB each, and given back before the next is read: its
- * pages are kept for that, since to have others made and cleared took a third of a dump's time. */
+ * pages are kept for that, since to have others made and cleared took a fourth of a dump's time. */
 static void keep_memory(void)
 {
 	mallopt(M_MMAP_THRESHOLD, KEPT_PIECE_BYTES);
