@@ -75,6 +75,7 @@ def check_complete(name: str, pid: int, rounds_max: int) -> None:
 
 def check_untouched(name: str, pid: int) -> None:
     """No thread of an idle target may run because loiter looks."""
+    lib.wait_settled(pid)  # the thread that says "ready" has still to block
     before = lib.switches(pid)
     threads = lib.dump(pid)[pid]
     after = lib.switches(pid)
