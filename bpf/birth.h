@@ -95,7 +95,8 @@ int BPF_PROG(on_free, struct task_struct *task)
 
 	if ((__u32)task->pid != tgid || !watch_of(tgid))
 		return 0;
-	set_watched(tgid, WATCH_NO);
+	if (!cfg_all)
+		set_watched(tgid, WATCH_NO);
 	bpf_map_delete_elem(&spaces, &tgid);
 	return 0;
 }
@@ -136,18 +137,18 @@ static __always_inline __u64 code_id_of(struct vm_area_struct *vma)
 				    (BPF_CORE_READ(vma, vm_pgoff) << ARCH_PAGE_SHIFT));
 }
 
-/* Returns the address space of the current @task if it matters that a page of it is touched, else
- * NULL. Writing does not map code. */
-static __always_inline struct wire_space *space_missed(struct task_struct *task,
-						       unsigned long error_code)
+/* Whether a fault of the current @task can be the first touch of code: writing does not map it. */
+static __always_inline bool may_map_code(struct task_struct *task, unsigned long error_code)
 {
-	struct wire_space *space;
-	__u32 tgid;
+	return arch_fault_maps_code(error_code) && is_watched(task);
+}
 
-	if (!arch_fault_maps_code(error_code) || !is_watched(task))
-		return NULL;
-	tgid = TASK_READ(task, tgid);
-	space = bpf_map_lookup_elem(&spaces, &tgid);
+/* Returns the address space of @task if it matters that a page of it is touched, else NULL. */
+static __always_inline struct wire_space *space_missed(struct task_struct *task)
+{
+	__u32 tgid = TASK_READ(task, tgid);
+	struct wire_space *space = bpf_map_lookup_elem(&spaces, &tgid);
+
 	/* A program that has just begun is asked about for the first time: all of its code is new.
 	 */
 	if (space && !space->number && !space->last_number)
@@ -173,10 +174,9 @@ static long look_at_vma(struct task_struct *task, struct vm_area_struct *vma, __
 /* New code at an old address is noticed before it runs: none of its pages is there, and the first
  * one that is touched faults. Needs bpf_find_vma, since 5.17: 7c7e3d31e785 ("bpf: Introduce helper
  * bpf_find_vma"). */
-static __always_inline int page_missed(unsigned long address, unsigned long error_code)
+static __noinline int page_missed(struct task_struct *task, unsigned long address)
 {
-	struct task_struct *task = current_task();
-	struct wire_space *space = space_missed(task, error_code);
+	struct wire_space *space = space_missed(task);
 	__u64 code_id = 0;
 	long err;
 
@@ -192,21 +192,26 @@ static __always_inline int page_missed(unsigned long address, unsigned long erro
 
 /* Whether a fault of the kernel's fails at once, as those of programs that read a page which is not
  * there: nothing comes to be mapped by it. */
-static __always_inline bool maps_nothing(void)
+static __always_inline bool maps_nothing(struct task_struct *task)
 {
-	return TASK_READ(current_task(), pagefault_disabled);
+	return TASK_READ(task, pagefault_disabled);
 }
 
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(on_user_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return page_missed(address, error_code);
+	struct task_struct *task = current_task();
+
+	return may_map_code(task, error_code) ? page_missed(task, address) : 0;
 }
 
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(on_kernel_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return maps_nothing() ? 0 : page_missed(address, error_code);
+	struct task_struct *task = current_task();
+
+	return may_map_code(task, error_code) && !maps_nothing(task) ? page_missed(task, address)
+								     : 0;
 }
 
 /* Until 6.1 a process keeps its mappings in a red-black tree: 524e00b36e8c ("mm: remove rb tree.").
@@ -254,10 +259,9 @@ static __always_inline bool is_changing(struct mm_struct *mm)
 /* As page_missed, without the helper: what may have been found while the mappings changed counts as
  * new. A page that is touched where nothing is mapped, as by a copy of more stack than there is, is
  * no code. */
-static __always_inline int page_missed_tree(unsigned long address, unsigned long error_code)
+static __noinline int page_missed_tree(struct task_struct *task, unsigned long address)
 {
-	struct task_struct *task = current_task();
-	struct wire_space *space = space_missed(task, error_code);
+	struct wire_space *space = space_missed(task);
 	struct vm_area_struct *vma;
 	struct mm_struct *mm;
 	__u64 code_id = 0;
@@ -285,13 +289,19 @@ static __always_inline int page_missed_tree(unsigned long address, unsigned long
 SEC("?tp_btf/page_fault_user")
 int BPF_PROG(on_ufault_tree, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return page_missed_tree(address, error_code);
+	struct task_struct *task = current_task();
+
+	return may_map_code(task, error_code) ? page_missed_tree(task, address) : 0;
 }
 
 SEC("?tp_btf/page_fault_kernel")
 int BPF_PROG(on_kfault_tree, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return maps_nothing() ? 0 : page_missed_tree(address, error_code);
+	struct task_struct *task = current_task();
+
+	return may_map_code(task, error_code) && !maps_nothing(task)
+		       ? page_missed_tree(task, address)
+		       : 0;
 }
 
 #endif

@@ -18,7 +18,7 @@ int BPF_PROG(on_death, struct task_struct *task)
 {
 	struct wire_death death = { .header = { WIRE_DEATH, sizeof(death) } };
 
-	if (!record_start_ns || !is_watched(task))
+	if (!is_watched(task) || !record_start_ns)
 		return 0; /* not ours */
 	death.tid = task->pid;
 	death.tgid = task->tgid;

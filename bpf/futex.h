@@ -194,7 +194,7 @@ int on_futex_enter(void *ctx)
 	struct futex_act act;
 	__s32 nr;
 
-	if (!record_start_ns || !is_watched(task))
+	if (!is_watched(task) || !record_start_ns)
 		return 0; /* not ours */
 	nr = arch_regs_syscall_nr(regs);
 	arch_regs_syscall_args(regs, arg);
@@ -257,7 +257,7 @@ int on_futex_exit(void *ctx)
 	long ret = arch_regs_syscall_ret(regs);
 	__s32 nr;
 
-	if (!record_start_ns || !is_watched(task))
+	if (!is_watched(task) || !record_start_ns)
 		return 0; /* not ours */
 	nr = arch_regs_syscall_nr(regs);
 	arch_regs_syscall_args(regs, arg);

@@ -226,23 +226,27 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 		run->kstack_id = kernel_stack(ctx, prev->tgid, WALKER_SWITCH, WIRE_SPACE_KERNEL);
 }
 
-SEC("tp_btf/sched_switch")
-int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+/* @ctx: on_switch's. */
+static __noinline int switched(__u64 *ctx, bool out, bool in)
 {
 	__u64 now;
 
-	bool out = is_watched(prev), in = is_watched(next);
-
-	if (!out && !in)
-		return 0; /* not ours */
 	if (!record_start_ns)
 		return 0; /* not yet */
 	now = bpf_ktime_get_ns();
 	if (out)
-		switched_out(prev, preempt, now, ctx);
+		switched_out((void *)ctx[1], (bool)ctx[0], now, ctx);
 	if (in)
-		switched_in(next, now);
+		switched_in((void *)ctx[2], now);
 	return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	bool out = is_watched(prev), in = is_watched(next);
+
+	return out || in ? switched(ctx, out, in) : 0;
 }
 
 /* Whether the kernel stack that @ctx, the event's arguments, is on leads back into the function
@@ -300,13 +304,13 @@ static __always_inline void note_waker(struct wire_run *run, void *ctx)
 	}
 }
 
-static __always_inline int woken(struct task_struct *task, bool is_new, void *ctx)
+static __noinline int woken(struct task_struct *task, bool is_new, void *ctx)
 {
 	struct wire_run *run;
 	__u64 now;
 
-	if (!record_start_ns || !is_watched(task))
-		return 0; /* not ours */
+	if (!record_start_ns)
+		return 0; /* not yet */
 	now = bpf_ktime_get_ns();
 	run = run_of(task, is_new ? 0 : WIRE_RUN_BLOCKED, now);
 	if (!run)
@@ -329,13 +333,13 @@ static __always_inline int woken(struct task_struct *task, bool is_new, void *ct
 SEC("tp_btf/sched_waking")
 int BPF_PROG(on_waking, struct task_struct *task)
 {
-	return woken(task, false, ctx);
+	return is_watched(task) ? woken(task, false, ctx) : 0;
 }
 
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_wakeup_new, struct task_struct *task)
 {
-	return woken(task, true, ctx);
+	return is_watched(task) ? woken(task, true, ctx) : 0;
 }
 
 SEC("perf_event")
@@ -344,7 +348,7 @@ int on_tick(struct bpf_perf_event_data *ctx)
 	struct task_struct *task = current_task();
 	struct wire_tick tick = { .header = { WIRE_TICK, sizeof(tick) } };
 
-	if (!record_start_ns || !is_watched(task))
+	if (!is_watched(task) || !record_start_ns)
 		return 0; /* not ours */
 	tick.tgid = TASK_READ(task, tgid);
 	tick.tid = TASK_READ(task, pid);

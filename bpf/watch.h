@@ -17,8 +17,6 @@ enum watch {
 	WATCH_FROM_EXEC = 2, /* not yet: it is still loiter's own child */
 };
 
-const volatile __u32 cfg_self_tgid = 0;
-
 /* Programs do nothing before user space sets it: the start of the window. */
 volatile __u64 record_start_ns = 0;
 __u64 drop_runs = 0;   /* .runs was full */
@@ -31,9 +29,19 @@ __u64 code_epoch = 0;
  * once too often. */
 __u64 code_changed_at[WIRE_CHANGE_SLOTS] = {};
 
+/* By a part of the tgid: 0 when none that shares it is, or ever was, watched. With cfg_all every
+ * tgid is, but for 0 and loiter's own.
+ *
+ * A thread that is not watched must pay next to nothing, and what it pays is memory that is not at
+ * hand: where each entry to the kernel empties the TLB, a page costs more than all instructions.
+ * So each program asks this table, small and near the kernel's record of the program itself, before
+ * anything else and of nothing else, in a function that is small enough to stay on the kernel's own
+ * stack: one with a frame of 64 bytes has another, since 6.13: 7d1cd70d4b16 ("bpf, x86: Support
+ * private stack in jit"). */
+__u8 may_be_watched[WIRE_WATCH_SLOTS] = {};
+
 /* watched: enum watch for each tgid, eight in a word so that each can be set alone. Written by user
- * space, through a mapping, and by birth.h; an array, since a thread that is not watched must pay
- * next to nothing. */
+ * space, through a mapping, and by birth.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -88,15 +96,17 @@ static __always_inline void set_watched(__u32 tgid, enum watch watch)
 
 	if (bytes)
 		bytes[tgid % 8] = watch;
+	if (watch)
+		may_be_watched[tgid % WIRE_WATCH_SLOTS] = 1;
 }
 
 static __always_inline bool is_watched(struct task_struct *task)
 {
 	__u32 tgid = TASK_READ(task, tgid);
 
-	if (cfg_all)
-		return tgid && tgid != cfg_self_tgid && !(TASK_READ(task, flags) & TASK_PF_KTHREAD);
-	return watch_of(tgid) == WATCH_YES;
+	if (!may_be_watched[tgid % WIRE_WATCH_SLOTS] || watch_of(tgid) != WATCH_YES)
+		return false;
+	return !cfg_all || !(TASK_READ(task, flags) & TASK_PF_KTHREAD);
 }
 
 static __always_inline void code_changed(__u32 tgid)

@@ -370,6 +370,8 @@ static inline __u64 wire_code_id(__u64 inode, __u64 dev, __u64 base_addr)
 
 /* Slots that processes share for the last change of their code. */
 #define WIRE_CHANGE_SLOTS 4096
+/* Slots that they share for whether one of them may be watched. */
+#define WIRE_WATCH_SLOTS 32768
 
 _Static_assert(sizeof(struct wire_stack) == 40 + 8 * (WIRE_WALK_MAX + 1), "wire_stack");
 _Static_assert(sizeof(struct wire_miss) == 72 + 8 * (WIRE_WALK_MAX + 1) + WIRE_MISS_COPY_BYTES,

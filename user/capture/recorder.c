@@ -66,6 +66,21 @@ static void set_watch(struct recorder *recorder, uint32_t tgid, uint8_t watch)
 {
 	if (tgid < WATCHED_MAX)
 		__atomic_store_n(&recorder->watched[tgid], watch, __ATOMIC_RELEASE);
+	if (watch)
+		recorder->skel->bss->may_be_watched[tgid % WIRE_WATCH_SLOTS] = 1;
+}
+
+static void choose_processes(struct recorder *recorder, const struct recorder_options *options)
+{
+	if (!options->tgid_cnt) {
+		memset(recorder->watched, WATCH_YES, WATCHED_MAX);
+		memset(recorder->skel->bss->may_be_watched, 1, WIRE_WATCH_SLOTS);
+		set_watch(recorder, 0, WATCH_NO); /* idle */
+		set_watch(recorder, (uint32_t)getpid(), WATCH_NO);
+	}
+	for (uint32_t i = 0; i < options->tgid_cnt; i++)
+		set_watch(recorder, (uint32_t)options->tgids[i],
+			  options->from_exec ? WATCH_FROM_EXEC : WATCH_YES);
 }
 
 void recorder_watch(struct recorder *recorder, uint32_t tgid, bool watch)
@@ -136,7 +151,6 @@ static void choose_programs(struct recorder *recorder, const struct recorder_opt
 	skel->rodata->cfg_softirq_end = options->softirq_end_addr;
 	skel->rodata->cfg_kernel = options->kernel;
 	skel->rodata->cfg_verify_every = options->verify_every;
-	skel->rodata->cfg_self_tgid = (uint32_t)getpid();
 	skel->rodata->cfg_futexes = options->futexes;
 	/* What has nothing to do need not be verified. */
 	bpf_program__set_autoload(skel->progs.on_tick, options->sample_hz > 0);
@@ -197,9 +211,7 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 	recorder->watched = map_array(recorder->skel->maps.watched, WATCHED_MAX);
 	if (!recorder->watched)
 		return libbpf_log_error(err, -errno, "map the table of processes");
-	for (uint32_t i = 0; i < options->tgid_cnt; i++)
-		set_watch(recorder, (uint32_t)options->tgids[i],
-			  options->from_exec ? WATCH_FROM_EXEC : WATCH_YES);
+	choose_processes(recorder, options);
 	recorder->rules = map_array(recorder->skel->maps.rules, RULE_TABLE_BYTES);
 	if (!recorder->rules)
 		return libbpf_log_error(err, -errno, "map the table of rules");
