@@ -304,7 +304,7 @@ static __always_inline void note_waker(struct wire_run *run, void *ctx)
 	}
 }
 
-static __noinline int woken(struct task_struct *task, bool is_new, void *ctx)
+static __noinline int woken(struct task_struct *task, void *ctx)
 {
 	struct wire_run *run;
 	__u64 now;
@@ -312,14 +312,9 @@ static __noinline int woken(struct task_struct *task, bool is_new, void *ctx)
 	if (!record_start_ns)
 		return 0; /* not yet */
 	now = bpf_ktime_get_ns();
-	run = run_of(task, is_new ? 0 : WIRE_RUN_BLOCKED, now);
+	run = run_of(task, WIRE_RUN_BLOCKED, now);
 	if (!run)
 		return 0; /* counted */
-	if (is_new) {
-		run->state = WIRE_RUN_QUEUED;
-		run->since_ns = now;
-		return 0;
-	}
 	if (run->state != WIRE_RUN_BLOCKED)
 		return 0; /* it had not gone to sleep yet */
 	run->blocked_since_ns = run->first_ns == now ? 0 : run->since_ns;
@@ -333,13 +328,29 @@ static __noinline int woken(struct task_struct *task, bool is_new, void *ctx)
 SEC("tp_btf/sched_waking")
 int BPF_PROG(on_waking, struct task_struct *task)
 {
-	return is_watched(task) ? woken(task, false, ctx) : 0;
+	return is_watched(task) ? woken(task, ctx) : 0;
+}
+
+static __noinline int woken_new(struct task_struct *task)
+{
+	struct wire_run *run;
+	__u64 now;
+
+	if (!record_start_ns)
+		return 0; /* not yet */
+	now = bpf_ktime_get_ns();
+	run = run_of(task, 0, now);
+	if (!run)
+		return 0; /* counted */
+	run->state = WIRE_RUN_QUEUED;
+	run->since_ns = now;
+	return 0;
 }
 
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_wakeup_new, struct task_struct *task)
 {
-	return is_watched(task) ? woken(task, true, ctx) : 0;
+	return is_watched(task) ? woken_new(task) : 0;
 }
 
 SEC("perf_event")
