@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 #include "bpf/birth.h"
 #include "bpf/death.h"
+#include "bpf/fault.h"
 #include "bpf/futex.h"
 #include "bpf/kstack.h"
 #include "bpf/watch.h"
