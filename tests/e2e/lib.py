@@ -45,10 +45,6 @@ def sized(here: Any, in_vm: Any) -> Any:
     return in_vm if IN_VM else here
 
 
-# What runs a target: in VMs it has what loiter leaves of the processor, or all would take twice as
-# long.
-AS_TARGET = sized([], ["nice", "-n", "19"])
-
 # The workload busy and its arguments: a report has each of its stacks, by thread.
 BUSY = ("busy", *sized((), (4, 1)))
 
@@ -194,7 +190,7 @@ def stop_process(proc: subprocess.Popen, number: int = signal.SIGTERM) -> None:
 @contextlib.contextmanager
 def running(name: str, argv: list[str], **kwargs: Any) -> Iterator[Target]:
     """Runs @argv with pipes for stdin and stdout and ends it afterwards."""
-    proc = subprocess.Popen([*AS_TARGET, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    proc = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                             **kwargs)
     target = Target(name, proc)
     try:
@@ -253,7 +249,7 @@ def server(name: str, make_argv: Callable[[Path, int], list[str]], **kwargs: Any
     with scratch_dir() as path:
         log = open(path / "log", "wb")
         argv = make_argv(path, port)
-        proc = subprocess.Popen([*AS_TARGET, *argv], stdin=subprocess.DEVNULL, stdout=log,
+        proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log,
                                 stderr=log, cwd=path, **kwargs)
         log.close()
         target = Target(name, proc, port=port, dir=path)

@@ -18,13 +18,14 @@ from recording import (Report, by_thread, check_verdict, functions, record, reco
 
 SHARE_COMPLETE = lib.sized(0.99, 0.8)  # the first ones, until they are learned, lack
 CONSERVED_SHARE = 0.01
+LEAST_VERIFIED = lib.sized(20, 10)
 WINDOW_S = lib.sized(3, 2)
 LOAD_WINDOW_S = lib.sized(3, 5)
 
 
 def check_verified(name: str, *args: object) -> None:
     done = record(*args, "--verify", 8, "-f", "folded", "-q")
-    check_verdict(name, done.stderr, 20)
+    check_verdict(name, done.stderr, LEAST_VERIFIED)
 
 
 def check_complete(name: str, report: Report) -> None:

@@ -20,6 +20,7 @@ TURNCOAT = Truth(r"(north|south)_\w+|turn|main|stdin_ended|start_thread_of",
                  "start_thread_of main", "main", "")  # or in none, while it begins
 
 
+LEAST_VERIFIED = sized(100, 50)
 # Where an exec takes long, a thread's stack can be copied in the middle of one.
 TORN_SHARE = sized(0, 0.002)
 
@@ -36,7 +37,7 @@ def check_plugs_stayed(name: str, target: Target) -> bool:
 def test_plugs(name: str, rounds: int, pause_us: int, least_share: float,
                broken_share: float) -> None:
     with workload("plugs", rounds, pause_us) as target:
-        report = judged(name, "-p", target.pid, "-d", "3s", verified=100)
+        report = judged(name, "-p", target.pid, "-d", "3s", verified=LEAST_VERIFIED)
         if not report or not check_plugs_stayed(name, target):
             return
         verdicts = judge_blocks(report, PLUGS)
@@ -51,7 +52,7 @@ def test_plugs(name: str, rounds: int, pause_us: int, least_share: float,
 
 def test_turncoat(name: str, life_ms: int, least_share: float) -> None:
     with workload("turncoat-north", life_ms) as target:
-        report = judged(name, "-p", target.pid, "-d", "3s", verified=100)
+        report = judged(name, "-p", target.pid, "-d", "3s", verified=LEAST_VERIFIED)
     if not report:
         return
     verdicts = judge_blocks(report, TURNCOAT)

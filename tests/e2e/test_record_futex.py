@@ -74,6 +74,16 @@ def share_with_stack(futex: Futex) -> float:
     return whole / sum(stack["count"] for stack in futex["stacks"])
 
 
+def missed(report: dict[str, Any]) -> int:
+    """Returns how many events the kernel kept from loiter, by the report's own word. One that can be
+    preempted within a program or within a map's system call runs no program meanwhile."""
+    return report["losses"].get("events_missed", 0)
+
+
+def differ_by(seen: dict[str, Counts], told: dict[str, Counts]) -> int:
+    return sum(abs(seen[call][key] - told[call][key]) for call in seen for key in seen[call])
+
+
 def test_counts() -> None:
     """Every call is counted, and as what it returned."""
     with lib.scratch_dir() as path:
@@ -95,8 +105,9 @@ def test_counts() -> None:
         assert futex
         seen = {"waits": {key: futex["waits"][key] for key in WAITS},
                 "wakes": {key: futex["wakes"][key] for key in WAKES}}
-        check(f"{tally['name']}: counts",
-              seen == {"waits": tally["waits"], "wakes": tally["wakes"]}, f"{tally}\n{seen}")
+        # A call that is missed lacks as one, and as what became of it.
+        check(f"{tally['name']}: counts", differ_by(seen, tally) <= 2 * missed(report),
+              f"{tally}\n{seen}\n{report['losses']}")
         check(f"{tally['name']}: shared or not",
               futex["shared"] == (tally["name"] == "shared_word"))
         check_stacks(tally["name"], futex, tally["waiter"], tally["waker"])
@@ -137,11 +148,12 @@ def test_libc() -> None:
         late[symbol] += futex["waits"]["timed_out"]
         check(f"{name}: kind of wait", futex["wait"] == kinds[symbol], futex["wait"])
         check(f"{name}: who is woken was waiting",
-              slept(futex["waits"]) == futex["wakes"]["woken"], futex)
+              abs(slept(futex["waits"]) - futex["wakes"]["woken"]) <= missed(report), futex)
     check("locks: each was waited for", all(found.values()), found)
     check("locks: each wait that nobody ends timed out",
-          late["late_cond"] == late["late_sem"] == LATE, late)
-    check("locks: no other did", sum(late.values()) == 2 * LATE, late)
+          all(LATE - missed(report) <= late[name] <= LATE for name in ("late_cond", "late_sem")),
+          late)
+    check("locks: no other did", sum(late.values()) == late["late_cond"] + late["late_sem"], late)
     check_verified("locks", stderr)
 
 
