@@ -106,7 +106,8 @@ def test_never_ends() -> None:
 
 def test_interrupt() -> None:
     """Ctrl-C ends a recording that nothing else would; what there is by then is the report."""
-    with workload(*lib.BUSY) as target, recording("-p", target.pid, "-d", "0") as running:
+    with workload(*lib.sized(lib.BUSY, ("mix", 60))) as target, \
+            recording("-p", target.pid, "-d", "0") as running:
         status, out, err = running.stop()
         check("Ctrl-C: a report", status == 0, f"{status}: {err}")
         check("Ctrl-C: of what there was", out and json.loads(out)["window_ns"] > 0 and

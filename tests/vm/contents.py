@@ -14,8 +14,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS = """
 [ awk basename bash cat chmod chown chroot cmp cp cut date dd df diff dirname dmesg env expr false
 find free grep head hostname id kill ln locale ls mkdir mkfifo mknod mktemp mount mv nice nproc
-objcopy od pivot_root printf ps readelf readlink realpath rm rmdir sed seq setpriv sh sleep sort stat strip
-stty sync tail taskset tee test timeout touch tr true umount uname uniq unshare wc xargs
+objcopy od pivot_root printf ps readelf readlink realpath rm rmdir sed seq setpriv sh sleep sort
+stat strip stty sync tail taskset tee test timeout touch tr true umount uname uniq unshare wc xargs
 bpftool curl eu-stack ldd python3
 """.split()
 

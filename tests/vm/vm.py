@@ -23,8 +23,8 @@ ACCEL = "tcg,thread=single"
 # Both make the kernel and libc copy by single bytes, of which each is an instruction of many here.
 CPU = "max,-erms,-fsrm"
 # Nothing here is in real time, so stalls mean nothing; all else that is wrong ends the kernel. The
-# mitigations are for what this processor does not have, and zeroed pages keep from nobody what
-# nobody reads: together they take a fourth of its time.
+# mitigations are for what this processor does not have, and to zero pages keeps from nobody what
+# nobody reads; both take time.
 CMDLINE = ("console=ttyS2 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
            "mitigations=off init_on_alloc=0")
 BEGIN, END = "vm: the command begins", "vm: the command ended"  # as init.c marks the kernel's log
