@@ -20,7 +20,7 @@ SHARE_COMPLETE = lib.sized(0.99, 0.8)  # the first ones, until they are learned,
 CONSERVED_SHARE = 0.01
 LEAST_VERIFIED = lib.sized(20, 10)
 WINDOW_S = lib.sized(3, 2)
-LOAD_WINDOW_S = lib.sized(3, 5)
+LOAD_WINDOW_S = 3
 
 
 def check_verified(name: str, *args: object) -> None:

@@ -16,7 +16,7 @@ import lib
 from lib import Target, attempt, check, finish, need_loiter, note, skip, skip_in_vm, workload
 from recording import Recording, by_thread, recording, report_of, spans_of
 
-MEMBERS = lib.sized(1000, 100)
+MEMBERS = lib.sized(1000, 40)
 CONSERVED_SHARE = 0.01
 WINDOW = "3s"
 BIRTHS = lib.sized(20_000, 2000)
