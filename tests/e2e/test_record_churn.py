@@ -22,7 +22,7 @@ TURNCOAT = Truth(r"(north|south)_\w+|turn|main|stdin_ended|start_thread_of",
 
 LEAST_VERIFIED = sized(100, 50)
 # Where an exec takes long, a thread's stack can be copied in the middle of one.
-TORN_SHARE = sized(0, 0.002)
+TORN_SHARE = sized(0, 0.01)
 
 
 def check_plugs_stayed(name: str, target: Target) -> bool:
