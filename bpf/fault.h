@@ -124,6 +124,7 @@ struct mm_struct___seqcount {
 	seqcount_t mm_lock_seq;
 } __attribute__((preserve_access_index));
 
+/* Where the kernel counts them. */
 #define HAS_SEQ bpf_core_field_exists(((struct mm_struct___seq *)0)->mm_lock_seq)
 #define HAS_SEQCOUNT bpf_core_field_exists(((struct mm_struct___seqcount *)0)->mm_lock_seq)
 
@@ -159,6 +160,18 @@ static __always_inline bool is_changing(struct mm_struct *mm)
 #define MAPLE_ARANGE 3
 #define MAPLE_DEPTH_MAX 8
 
+/* Whether this kernel's tree is the one that is known here. */
+#define HAS_MAPLE                                                                                  \
+	(bpf_core_type_size(struct maple_range_64) == MAPLE_NODE_WORDS * 8 &&                      \
+	 bpf_core_field_offset(struct maple_range_64, pivot) == MAPLE_PIVOTS * 8 &&                \
+	 bpf_core_field_offset(struct maple_range_64, slot) == MAPLE_RANGE_SLOTS * 8 &&            \
+	 bpf_core_field_offset(struct maple_range_64, meta) == MAPLE_RANGE_END * 8 &&              \
+	 bpf_core_field_offset(struct maple_arange_64, pivot) == MAPLE_PIVOTS * 8 &&               \
+	 bpf_core_field_offset(struct maple_arange_64, slot) == MAPLE_ARANGE_SLOTS * 8 &&          \
+	 bpf_core_field_offset(struct maple_arange_64, meta) == MAPLE_ARANGE_END * 8 &&            \
+	 bpf_core_enum_value(enum maple_type, maple_leaf_64) == MAPLE_LEAF &&                      \
+	 bpf_core_enum_value(enum maple_type, maple_arange_64) == MAPLE_ARANGE)
+
 /* Returns which slot of @node, of @type, has @address. */
 static __always_inline __u32 maple_slot(const __u64 *node, __u32 type, __u64 address)
 {
@@ -176,14 +189,15 @@ static __always_inline __u32 maple_slot(const __u64 *node, __u32 type, __u64 add
 	return idx;
 }
 
-/* As vma_in_tree, since 6.1. */
-static __noinline struct vm_area_struct *vma_in_maple(struct mm_struct *mm, unsigned long address)
+/* As vma_in_tree, since 6.1. Returns 0 with the mapping's address, 0 for none, -1 when the tree is
+ * not as it should be. */
+static __noinline int vma_in_maple(struct mm_struct *mm, unsigned long address, __u64 *ret)
 {
 	__u64 node[MAPLE_NODE_WORDS];
 	__u64 entry = (__u64)BPF_CORE_READ(mm, mm_mt.ma_root);
 
 	if (!MAPLE_IS_ROOT(entry))
-		return NULL; /* a single mapping: no program has less than its code and its stack */
+		return -1; /* a single mapping: no program has less than its code and its stack */
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < MAPLE_DEPTH_MAX; i++) {
 		__u32 type = MAPLE_TYPE(entry), slot;
@@ -191,15 +205,17 @@ static __noinline struct vm_area_struct *vma_in_maple(struct mm_struct *mm, unsi
 
 		if (type < MAPLE_LEAF || type > MAPLE_ARANGE ||
 		    bpf_probe_read_kernel(node, sizeof(node), (void *)addr))
-			return NULL;
+			return -1;
 		slot = maple_slot(node, type, address);
 		slot += type == MAPLE_ARANGE ? MAPLE_ARANGE_SLOTS : MAPLE_RANGE_SLOTS;
 		if (bpf_probe_read_kernel(&entry, sizeof(entry), (void *)(addr + slot * 8ULL)))
-			return NULL;
-		if (type == MAPLE_LEAF)
-			return (void *)entry;
+			return -1;
+		if (type == MAPLE_LEAF) {
+			*ret = entry;
+			return 0;
+		}
 	}
-	return NULL;
+	return -1;
 }
 
 /* Looks for the code at @address where nothing holds the mappings still. Returns 0 with its number,
@@ -210,12 +226,20 @@ static __always_inline int code_at(struct mm_struct *mm, unsigned long address, 
 {
 	bool changing = is_changing(mm);
 	__u32 changes = mapping_changes(mm);
-	struct vm_area_struct *vma =
-		in_maple ? vma_in_maple(mm, address) : vma_in_tree(mm, address);
+	struct vm_area_struct *vma;
+	__u64 found = 0;
 
-	*ret_code_id = vma ? code_id_of(vma) : 0;
-	if (vma && BPF_CORE_READ(vma, vm_mm) != mm)
-		changing = true;
+	if (!in_maple)
+		found = (__u64)vma_in_tree(mm, address);
+	else if (vma_in_maple(mm, address, &found))
+		return -1;
+	vma = (void *)found;
+	if (vma) {
+		*ret_code_id = code_id_of(vma);
+		if (BPF_CORE_READ(vma, vm_mm) != mm || address < BPF_CORE_READ(vma, vm_start) ||
+		    address >= BPF_CORE_READ(vma, vm_end))
+			changing = true;
+	}
 	return changing || changes != mapping_changes(mm) || is_changing(mm) ? -1 : 0;
 }
 
@@ -252,7 +276,7 @@ static __noinline int page_missed(struct task_struct *task, unsigned long addres
 
 	if (!space)
 		return 0; /* not of interest */
-	if (HAS_SEQ || HAS_SEQCOUNT)
+	if (HAS_MAPLE && (HAS_SEQ || HAS_SEQCOUNT))
 		err = code_at(TASK_READ(task, mm), address, true, &code_id);
 	else
 		err = code_found(task, address, &code_id);
