@@ -3,7 +3,7 @@
  * New code at an old address is noticed before it runs: none of its pages is there, and the first
  * one that is touched faults. What is mapped there is looked for without the lock of the mappings,
  * where the kernel tells whether they changed meanwhile; a helper does it with the lock, and gives
- * that back by an interrupt of its own, at some 5 us a fault.
+ * that back by an interrupt of its own.
  */
 #ifndef BPF_FAULT_H
 #define BPF_FAULT_H
@@ -49,10 +49,18 @@ static __always_inline __u64 code_id_of(struct vm_area_struct *vma)
 				    (BPF_CORE_READ(vma, vm_pgoff) << ARCH_PAGE_SHIFT));
 }
 
+/* Whether a fault of the current @task fails at once, as those of programs that read a page which
+ * is not there: nothing comes to be mapped by it. Kernels on which this is read by a helper count
+ * that too, which disables faults while it reads. */
+static __always_inline bool maps_nothing(struct task_struct *task)
+{
+	return TASK_READ(task, pagefault_disabled) > (HAS_CURRENT_TASK ? 0 : 1);
+}
+
 /* Whether a fault of the current @task can be the first touch of code: writing does not map it. */
 static __always_inline bool may_map_code(struct task_struct *task, unsigned long error_code)
 {
-	return arch_fault_maps_code(error_code) && is_watched(task);
+	return arch_fault_maps_code(error_code) && is_watched(task) && !maps_nothing(task);
 }
 
 /* Returns the address space of @task if it matters that a page of it is touched, else NULL. */
@@ -258,17 +266,9 @@ static __always_inline int code_found(struct task_struct *task, unsigned long ad
 	return err && err != -ENOENT_NR ? -1 : 0;
 }
 
-/* @err, @code_id: what was found in @space. */
-static __always_inline void note_code(struct task_struct *task, const struct wire_space *space,
-				      int err, __u64 code_id)
-{
-	if (err || (code_id && !is_known_code(space->number, code_id)))
-		code_changed(TASK_READ(task, tgid));
-}
-
-/* For kernels with bpf_find_vma, since 5.17: 7c7e3d31e785 ("bpf: Introduce helper bpf_find_vma").
- */
-static __noinline int page_missed(struct task_struct *task, unsigned long address)
+/* Notices it when the code at @address is new. @rb: in the tree of kernels without bpf_find_vma,
+ * which is since 5.17: 7c7e3d31e785 ("bpf: Introduce helper bpf_find_vma"). */
+static __always_inline int look_for_code(struct task_struct *task, unsigned long address, bool rb)
 {
 	struct wire_space *space = space_missed(task);
 	__u64 code_id = 0;
@@ -276,33 +276,23 @@ static __noinline int page_missed(struct task_struct *task, unsigned long addres
 
 	if (!space)
 		return 0; /* not of interest */
-	if (HAS_MAPLE && (HAS_SEQ || HAS_SEQCOUNT))
-		err = code_at(TASK_READ(task, mm), address, true, &code_id);
+	if (rb || (HAS_MAPLE && (HAS_SEQ || HAS_SEQCOUNT)))
+		err = code_at(TASK_READ(task, mm), address, !rb, &code_id);
 	else
 		err = code_found(task, address, &code_id);
-	note_code(task, space, err, code_id);
+	if (err || (code_id && !is_known_code(space->number, code_id)))
+		code_changed(TASK_READ(task, tgid));
 	return 0;
 }
 
-/* For those without it. */
-static __noinline int page_missed_tree(struct task_struct *task, unsigned long address)
+static __noinline int page_missed(struct task_struct *task, unsigned long address)
 {
-	struct wire_space *space = space_missed(task);
-	__u64 code_id = 0;
-	int err;
-
-	if (!space)
-		return 0; /* not of interest */
-	err = code_at(TASK_READ(task, mm), address, false, &code_id);
-	note_code(task, space, err, code_id);
-	return 0;
+	return look_for_code(task, address, false);
 }
 
-/* Whether a fault of the kernel's fails at once, as those of programs that read a page which is not
- * there: nothing comes to be mapped by it. */
-static __always_inline bool maps_nothing(struct task_struct *task)
+static __noinline int page_missed_rb(struct task_struct *task, unsigned long address)
 {
-	return TASK_READ(task, pagefault_disabled);
+	return look_for_code(task, address, true);
 }
 
 SEC("tp_btf/page_fault_user")
@@ -318,8 +308,7 @@ int BPF_PROG(on_kernel_fault, unsigned long address, struct pt_regs *regs, unsig
 {
 	struct task_struct *task = current_task();
 
-	return may_map_code(task, error_code) && !maps_nothing(task) ? page_missed(task, address)
-								     : 0;
+	return may_map_code(task, error_code) ? page_missed(task, address) : 0;
 }
 
 SEC("?tp_btf/page_fault_user")
@@ -327,7 +316,7 @@ int BPF_PROG(on_ufault_tree, unsigned long address, struct pt_regs *regs, unsign
 {
 	struct task_struct *task = current_task();
 
-	return may_map_code(task, error_code) ? page_missed_tree(task, address) : 0;
+	return may_map_code(task, error_code) ? page_missed_rb(task, address) : 0;
 }
 
 SEC("?tp_btf/page_fault_kernel")
@@ -335,9 +324,7 @@ int BPF_PROG(on_kfault_tree, unsigned long address, struct pt_regs *regs, unsign
 {
 	struct task_struct *task = current_task();
 
-	return may_map_code(task, error_code) && !maps_nothing(task)
-		       ? page_missed_tree(task, address)
-		       : 0;
+	return may_map_code(task, error_code) ? page_missed_rb(task, address) : 0;
 }
 
 #endif
