@@ -19,7 +19,7 @@ from recording import Recording, by_thread, recording, report_of, spans_of
 MEMBERS = lib.sized(1000, 40)
 CONSERVED_SHARE = 0.01
 WINDOW = "3s"
-BIRTHS = lib.sized(20_000, 2000)
+BIRTHS = lib.sized(20_000, 4000)  # whose stacks are more than the ring buffer of 8 MiB holds
 EXIT_NS = lib.sized(0, 200_000_000)  # a thread is joined before it has left its CPU
 SLEPT_SHARE = lib.sized(0.99, 0.9)  # a short sleep can be over before the thread is off its CPU
 PATH_BITS = 20

@@ -23,7 +23,7 @@ from outcome import Reader, Result
 LOG_DIR = plan.REPO / "build" / "vm"
 GUEST = plan.REPO / "tests" / "vm" / "guest.py"
 SHORT = ("5.10", "newest")
-JOBS_MAX = 3  # on two CPUs: each sleeps a third of its time
+JOBS_MAX = 4  # of some 2 GB each
 MEM_MB = 1536
 LIMIT_S = 3000  # on a machine that has other things to do as well
 KERNEL = "kernel"  # a row of the table that is no test: it ran, and complained of nothing
@@ -157,7 +157,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--test", action="append", metavar="NAME", default=[],
                         help="only this one; repeatable")
     parser.add_argument("--write-budgets", action="store_true", help="into budgets.tsv")
-    parser.add_argument("--jobs", type=int, default=min((os.cpu_count() or 1) * 3 // 2, JOBS_MAX),
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, JOBS_MAX),
                         help="VMs at a time (default: %(default)s)")
     parser.add_argument("kernels", nargs="*", metavar="KERNEL")
     return parser.parse_args()
