@@ -26,7 +26,7 @@ CPU = "max,-erms,-fsrm"
 # mitigations are for what this processor does not have, and to zero pages keeps from nobody what
 # nobody reads; both take time.
 CMDLINE = ("console=ttyS2 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
-           "mitigations=off init_on_alloc=0")
+           "mitigations=off init_on_alloc=0 norandmaps")
 BEGIN, END = "vm: the command begins", "vm: the command ended"  # as init.c marks the kernel's log
 BTF_PLACE = "/vm/btf"  # of the running kernel, out of its image
 
