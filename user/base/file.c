@@ -8,11 +8,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/num.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
 
 #define READ_CHUNK_BYTES 65536
 #define NUMBER_FILE_BYTES 64
@@ -70,6 +75,34 @@ int file_read_u32(int dir_fd, const char *path, uint32_t *ret)
 		err = parse_u32(buf_text(&text), 0, UINT32_MAX, ret);
 	buf_release(&text);
 	return err;
+}
+
+int file_in_memory(const char *name)
+{
+	/* Some systems want to be told that it is not to be executed; older ones do not know that.
+	 */
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(name, MFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int file_write_fd(int fd, const void *bytes, size_t len)
+{
+	const char *at = bytes;
+
+	while (len) {
+		ssize_t wrote = write(fd, at, len);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote < 0)
+			return -errno;
+		at += wrote;
+		len -= (size_t)wrote;
+	}
+	return 0;
 }
 
 static void outfile_release(struct outfile *out)

@@ -20,6 +20,13 @@ int file_read_fd(int fd, struct buf *buf);
  * -errno (-EINVAL: it is no number, -ERANGE, -E2BIG; @ret is written on success only). */
 int file_read_u32(int dir_fd, const char *path, uint32_t *ret);
 
+/* Returns a descriptor of an empty file that is in memory and nowhere else, or -errno; @name is for
+ * people who look. */
+int file_in_memory(const char *name);
+
+/* Writes all of @bytes to @fd. Returns 0 or -errno. */
+int file_write_fd(int fd, const void *bytes, size_t len);
+
 /* A file that has no name until it is complete, and so is there whole or not at all, even if loiter
  * is killed meanwhile (on file systems without nameless files: a temporary name). "-" or NULL as
  * the path stands for standard output; what is no regular file, or one that is open already

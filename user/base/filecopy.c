@@ -10,16 +10,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/vec.h"
 
 #define PIECE_BYTES 16384u
 #define PIECE_MAX 65536u /* of one copy; those of a larger file are larger */
 #define RUN_BYTES (256u << 10)
 #define COPY_MAX (1u << 20)
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8u
-#endif
 
 /* A handler is the whole process's, so what it looks at is too. */
 static struct {
@@ -210,13 +207,9 @@ static int install(void)
 /* Returns where @len bytes are that raise SIGBUS when touched, or NULL. */
 static char *map_nothing(size_t len)
 {
-	/* Some systems want to be told that it is not to be executed; older ones do not know that.
-	 */
-	_cleanup_close_ int fd = memfd_create("filecopy", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	_cleanup_close_ int fd = file_in_memory("filecopy");
 	void *bytes;
 
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("filecopy", MFD_CLOEXEC);
 	if (fd < 0)
 		return NULL;
 	bytes = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);

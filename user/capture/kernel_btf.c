@@ -5,22 +5,23 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/caps.h"
+#include "base/file.h"
+#include "capture/btf_part.h"
 #include "capture/libbpf_log.h"
 
 #define OWN_PATH "/sys/kernel/btf/vmlinux"
 #define TRACEPOINT_SECTION "tp_btf/"
 #define NAME_BYTES 128
 
-/* As libbpf's handlers of sections, which need it: of the whole process, until it ends. */
-static struct btf *from_file;
+/* As libbpf's handlers of sections, which need them: of the whole process. */
+static struct btf *types; /* NULL until they are asked for */
 static const char *from_path;
+static bool has_handlers;
 
 /* How the kernel's types name what a program is attached to, by the kind of its section. */
 enum target_kind { TARGET_TRACEPOINT, TARGET_ITERATOR };
@@ -36,8 +37,9 @@ static const struct {
 };
 #define TARGET_CNT (sizeof(targets) / sizeof(targets[0]))
 
-/* Does what libbpf does by the kernel's own types. It looks for those as soon as a program has the
- * type that these must have, so they get it here, at the last moment. */
+/* Does what libbpf does by the kernel's types. It reads those for itself, and for each object anew,
+ * as soon as a program has the type that these must have: so they get it here, at the last moment.
+ */
 static int set_target(struct bpf_program *program, struct bpf_prog_load_opts *opts, long kind)
 {
 	const char *name = strchr(bpf_program__section_name(program), '/');
@@ -47,7 +49,7 @@ static int set_target(struct bpf_program *program, struct bpf_prog_load_opts *op
 	if (!name)
 		return -EINVAL;
 	snprintf(type_name, sizeof(type_name), "%s%s", targets[kind].prefix, name + 1);
-	id = btf__find_by_name_kind(from_file, type_name, targets[kind].btf_kind);
+	id = btf__find_by_name_kind(types, type_name, targets[kind].btf_kind);
 	if (id < 0)
 		return id;
 	opts->attach_btf_id = (uint32_t)id;
@@ -58,6 +60,8 @@ static int handle_sections(void)
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = set_target);
 
+	if (has_handlers)
+		return 0;
 	for (size_t i = 0; i < TARGET_CNT; i++) {
 		int id;
 
@@ -67,7 +71,15 @@ static int handle_sections(void)
 		if (id < 0)
 			return id;
 	}
+	has_handlers = true;
 	return 0;
+}
+
+static int read_types(void)
+{
+	if (!types)
+		types = btf__parse(kernel_btf_path(), NULL);
+	return types ? 0 : -errno;
 }
 
 int kernel_btf_use(const char *path, struct err *err)
@@ -75,11 +87,11 @@ int kernel_btf_use(const char *path, struct err *err)
 	int code;
 
 	libbpf_log_start();
-	from_file = btf__parse(path, NULL);
-	if (!from_file) {
+	from_path = path;
+	code = read_types();
+	if (code) {
 		/* libbpf says ENOENT of an ELF file without the section as well, and EIO of a file
 		 * that is too short. */
-		code = -errno;
 		if ((code == -ENOENT && !access(path, R_OK)) || code == -EIO || code == -EINVAL ||
 		    code == -ENODATA || code == -EPROTO || code == -LIBBPF_ERRNO__FORMAT)
 			return err_set(err, code,
@@ -88,9 +100,7 @@ int kernel_btf_use(const char *path, struct err *err)
 				       path);
 		return err_set_errno(err, code, "cannot read BTF from '%s'", path);
 	}
-	from_path = path;
-	code = handle_sections();
-	return code ? err_set_errno(err, code, "cannot use the BTF of '%s'", path) : 0;
+	return 0;
 }
 
 int kernel_btf_require(struct err *err)
@@ -109,21 +119,52 @@ const char *kernel_btf_path(void)
 	return from_path ? from_path : OWN_PATH;
 }
 
-void kernel_btf_fill(struct bpf_object_open_opts *opts)
+int kernel_btf_prepare(struct kernel_btf_part *part, struct bpf_object_open_opts *opts)
 {
-	opts->btf_custom_path = from_path;
-	/* For a type that this kernel does not have, libbpf looks through those of all modules,
-	 * which only CAP_SYS_ADMIN may; not when it is given a file. */
-	if (!from_path && !caps_have(CAP_SYS_ADMIN))
-		opts->btf_custom_path = OWN_PATH;
+	int err = read_types();
+
+	part->fd = -1;
+	if (!err)
+		err = handle_sections();
+	if (err)
+		return err;
+	part->fd = file_in_memory("kernel types");
+	if (part->fd < 0)
+		return part->fd;
+	snprintf(part->path, sizeof(part->path), "/proc/self/fd/%d", part->fd);
+	opts->btf_custom_path = part->path;
+	return 0;
+}
+
+int kernel_btf_fit(const struct kernel_btf_part *part, const struct bpf_object *object)
+{
+	struct btf *chosen = btf_part_new(types, bpf_object__btf(object));
+	uint32_t len;
+	/* What is not sound here may be sound enough for libbpf. */
+	const void *bytes = btf__raw_data(chosen ? chosen : types, &len);
+	int err = bytes ? file_write_fd(part->fd, bytes, len) : -ENOMEM;
+
+	btf__free(chosen);
+	return err;
+}
+
+void kernel_btf_part_release(struct kernel_btf_part *part)
+{
+	if (part->fd >= 0)
+		close(part->fd);
+	part->fd = -1;
+}
+
+void kernel_btf_forget(void)
+{
+	btf__free(types);
+	types = NULL;
 }
 
 int kernel_btf_attach(const struct bpf_object *object, struct vec *links)
 {
 	struct bpf_program *program;
 
-	if (!from_path)
-		return 0;
 	bpf_object__for_each_program(program, object)
 	{
 		struct bpf_link **slot;
@@ -153,50 +194,42 @@ const char *kernel_btf_doubt(void)
 
 /* Returns the name of the type of member @member of struct @name, "" when the type has none; NULL
  * when there is no such member. */
-static const char *member_type(const struct btf *btf, const char *name, const char *member)
+static const char *member_type(const char *name, const char *member)
 {
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
-	const struct btf_type *is = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
+	int id = read_types() ? -1 : btf__find_by_name_kind(types, name, BTF_KIND_STRUCT);
+	const struct btf_type *is = id < 0 ? NULL : btf__type_by_id(types, (uint32_t)id);
 	const struct btf_member *members = is ? btf_members(is) : NULL;
 
 	for (uint32_t i = 0; is && i < btf_vlen(is); i++) {
-		const struct btf_type *of = btf__type_by_id(btf, members[i].type);
+		const struct btf_type *of = btf__type_by_id(types, members[i].type);
 
-		if (!strcmp(btf__name_by_offset(btf, members[i].name_off), member))
-			return of ? btf__name_by_offset(btf, of->name_off) : "";
+		if (!strcmp(btf__name_by_offset(types, members[i].name_off), member))
+			return of ? btf__name_by_offset(types, of->name_off) : "";
 	}
 	return NULL;
 }
 
-/* As member_type; whether that is there, and is @type unless that is NULL. Reads the types anew,
- * which takes some milliseconds. */
+/* As member_type; whether that is there, and is @type. */
 static bool member_is(const char *name, const char *member, const char *type)
 {
-	struct btf *btf = from_file ? from_file : btf__parse(OWN_PATH, NULL);
-	const char *is = btf ? member_type(btf, name, member) : NULL;
-	bool fits = is && (!type || !strcmp(is, type));
+	const char *is = member_type(name, member);
 
-	if (btf != from_file)
-		btf__free(btf);
-	return fits;
+	return is && !strcmp(is, type);
 }
 
 bool kernel_btf_has_member(const char *name, const char *member)
 {
-	return member_is(name, member, NULL);
+	return member_type(name, member) != NULL;
 }
 
 bool kernel_btf_has_helper(const char *name)
 {
-	struct btf *btf = from_file ? from_file : btf__parse(OWN_PATH, NULL);
-	int id = btf ? btf__find_by_name_kind(btf, "bpf_func_id", BTF_KIND_ENUM) : -ENOENT;
-	const struct btf_type *is = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
+	int id = read_types() ? -1 : btf__find_by_name_kind(types, "bpf_func_id", BTF_KIND_ENUM);
+	const struct btf_type *is = id < 0 ? NULL : btf__type_by_id(types, (uint32_t)id);
 	bool found = false;
 
 	for (uint32_t i = 0; is && i < btf_vlen(is) && !found; i++)
-		found = !strcmp(btf__name_by_offset(btf, btf_enum(is)[i].name_off), name);
-	if (btf != from_file)
-		btf__free(btf);
+		found = !strcmp(btf__name_by_offset(types, btf_enum(is)[i].name_off), name);
 	return found;
 }
 

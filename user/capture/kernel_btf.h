@@ -14,6 +14,15 @@
 struct bpf_object;
 struct bpf_object_open_opts;
 
+/* What an object is opened and loaded with:
+ *
+ *   kernel_btf_prepare, open, kernel_btf_fit, load, kernel_btf_part_release
+ */
+struct kernel_btf_part {
+	int fd; /* of a file in memory, or -1 */
+	char path[32];
+};
+
 /* Takes the types from file @path, raw or the .BTF of an ELF file, for all that this process loads
  * from now on; at most once. Returns 0, or -errno with @err set. */
 int kernel_btf_use(const char *path, struct err *err);
@@ -29,11 +38,22 @@ const char *kernel_btf_path(void);
 /* Returns what to add to an error of loading: a doubt about the file, or nothing. */
 const char *kernel_btf_doubt(void);
 
-/* Sets what the programs of an object are opened with. */
-void kernel_btf_fill(struct bpf_object_open_opts *opts);
+/* Sets what the programs of an object are opened with: @part, which has to live until they are
+ * loaded. Returns 0, or -errno with @part empty. */
+int kernel_btf_prepare(struct kernel_btf_part *part, struct bpf_object_open_opts *opts);
 
-/* Attaches those programs of @object that libbpf does not, since it does not know their types when
- * they are from a file; adds to @links (struct bpf_link *). Returns 0 or -errno. */
+/* Fills @part with what the programs of @object, which was opened with it, need. Returns 0 or
+ * -errno. */
+int kernel_btf_fit(const struct kernel_btf_part *part, const struct bpf_object *object);
+
+void kernel_btf_part_release(struct kernel_btf_part *part);
+
+/* Frees the kernel's types, some MB, once all is loaded. They are read again when they are asked
+ * for again. */
+void kernel_btf_forget(void);
+
+/* Attaches those programs of @object that libbpf does not, since it does not know which types they
+ * have; adds to @links (struct bpf_link *). Returns 0 or -errno. */
 int kernel_btf_attach(const struct bpf_object *object, struct vec *links);
 
 /* Whether the kernel's struct @name has a member @member, other than in a struct without a name. */

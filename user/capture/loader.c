@@ -85,30 +85,42 @@ enum clock_load {
 	CLOCK_NONE,
 };
 
+static void choose_parts(struct loiter_bpf *skel, const struct capture_options *options,
+			 enum clock_load clock)
+{
+	skel->rodata->cfg_all = !options->tgid_cnt;
+	skel->rodata->cfg_kstacks = options->kstacks;
+	if (clock == CLOCK_PREALLOCATED)
+		bpf_map__set_map_flags(skel->maps.targets, 0);
+	if (clock == CLOCK_NONE) {
+		bpf_program__set_autoload(skel->progs.on_sample, false);
+		bpf_map__set_autocreate(skel->maps.samples, false);
+		bpf_map__set_autocreate(skel->maps.sampled, false);
+	}
+}
+
 static int load_object(struct capture *capture, const struct capture_options *options,
 		       enum clock_load clock)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	struct kernel_btf_part part;
 	int code;
 
 	libbpf_log_start();
 	loiter_bpf__destroy(capture->skel);
-	kernel_btf_fill(&opts);
-	capture->skel = loiter_bpf__open_opts(&opts);
-	if (!capture->skel)
-		return -errno;
-	capture->skel->rodata->cfg_all = !options->tgid_cnt;
-	capture->skel->rodata->cfg_kstacks = options->kstacks;
-	if (clock == CLOCK_PREALLOCATED)
-		bpf_map__set_map_flags(capture->skel->maps.targets, 0);
-	if (clock == CLOCK_NONE) {
-		bpf_program__set_autoload(capture->skel->progs.on_sample, false);
-		bpf_map__set_autocreate(capture->skel->maps.samples, false);
-		bpf_map__set_autocreate(capture->skel->maps.sampled, false);
+	capture->skel = NULL;
+	code = kernel_btf_prepare(&part, &opts);
+	if (!code) {
+		capture->skel = loiter_bpf__open_opts(&opts);
+		code = capture->skel ? kernel_btf_fit(&part, capture->skel->obj) : -errno;
 	}
-	code = loiter_bpf__load(capture->skel);
+	if (!code) {
+		choose_parts(capture->skel, options, clock);
+		code = loiter_bpf__load(capture->skel);
+	}
 	if (!code)
 		capture->has_clock = clock != CLOCK_NONE;
+	kernel_btf_part_release(&part);
 	return code;
 }
 

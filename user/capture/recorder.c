@@ -189,9 +189,32 @@ static int attach(struct recorder *recorder, const struct recorder_options *opti
 		    : 0;
 }
 
-static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
+/* Opens and loads the programs, fitted to this kernel. */
+static int load_programs(struct recorder *recorder, const struct recorder_options *options,
+			 struct err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	struct kernel_btf_part part;
+	int code;
+
+	libbpf_log_start();
+	code = kernel_btf_prepare(&part, &opts);
+	if (!code) {
+		recorder->skel = record_bpf__open_opts(&opts);
+		code = recorder->skel ? kernel_btf_fit(&part, recorder->skel->obj) : -errno;
+	}
+	if (code) {
+		kernel_btf_part_release(&part);
+		return libbpf_log_error(err, code, "open the BPF programs");
+	}
+	choose_programs(recorder, options);
+	code = record_bpf__load(recorder->skel);
+	kernel_btf_part_release(&part);
+	return code ? libbpf_log_error(err, code, "load the BPF programs") : 0;
+}
+
+static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
+{
 	int code;
 
 	if (!kernel_btf_ring_is_safe())
@@ -199,15 +222,9 @@ static int load(struct recorder *recorder, const struct recorder_options *option
 			       "this kernel's ring buffers are not safe to use with PREEMPT_RT: "
 			       "loiter records on those from Linux 6.12 on, or with 8b62645b09f8 "
 			       "backported");
-	libbpf_log_start();
-	kernel_btf_fill(&opts);
-	recorder->skel = record_bpf__open_opts(&opts);
-	if (!recorder->skel)
-		return libbpf_log_error(err, -errno, "open the BPF programs");
-	choose_programs(recorder, options);
-	code = record_bpf__load(recorder->skel);
+	code = load_programs(recorder, options, err);
 	if (code)
-		return libbpf_log_error(err, code, "load the BPF programs");
+		return code;
 	recorder->watched = map_array(recorder->skel->maps.watched, WATCHED_MAX);
 	if (!recorder->watched)
 		return libbpf_log_error(err, -errno, "map the table of processes");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /* loiter dump: every thread of the targets, now. */
 #include "capture/capture.h"
+#include "capture/kernel_btf.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/program.h"
@@ -44,6 +45,7 @@ static int capture_model(const struct options *options, struct model *model, str
 	capture_options.tgids = targets.tgids.data;
 	capture_options.tgid_cnt = targets.tgids.len;
 	capture = capture_new(&capture_options, err);
+	kernel_btf_forget();
 	if (!capture) {
 		code = -1;
 		goto out;

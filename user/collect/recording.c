@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "capture/kernel_btf.h"
 #include "proc/pidns.h"
 #include "proc/process.h"
 #include "symbolize/kallsyms.h"
@@ -357,6 +358,7 @@ static int open_sources(struct recording *recording, const struct record_options
 	recording->has_spaces = true;
 	arrivals_init(&recording->arrivals, options->cgroups, recording->recorder);
 	recording->capture = capture_new(&capture_options, err);
+	kernel_btf_forget();
 	return recording->capture ? 0 : -1;
 }
 
