@@ -16,17 +16,23 @@ struct part {
 	const struct btf *from;
 	struct btf *to;
 	uint32_t *ids;	  /* by an id of .from: that in .to, 0 when it is not there */
-	struct vec types; /* uint32_t: ids of .from, in the order of .to's, which has VOID_PTR_ID
-			     too */
+	struct vec types; /* uint32_t: ids of .from, in the order of .to's, less VOID_PTR_ID */
 	int err;	  /* the first one */
 };
 
-/* Returns how long @name is without its flavour, as libbpf says to that. */
+/* Returns how long @name is without its flavour: what stands after the last "___" that has other
+ * characters on both sides, as libbpf has it. */
 static size_t essential_len(const char *name)
 {
-	const char *flavour = strstr(name, "___");
+	size_t len = strlen(name);
 
-	return flavour && flavour != name ? (size_t)(flavour - name) : strlen(name);
+	for (size_t end = strstr(name, "___") ? len : 0; end > 4; end--) {
+		const char *at = name + end - 5;
+
+		if (at[0] != '_' && !strncmp(at + 1, "___", 3) && at[4] != '_')
+			return end - 4;
+	}
+	return len;
 }
 
 static uint64_t name_key(const struct btf *btf, const struct btf_type *type)
