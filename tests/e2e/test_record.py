@@ -19,7 +19,7 @@ from recording import (Report, by_thread, check_verdict, functions, record, reco
 SHARE_COMPLETE = lib.sized(0.99, 0.8)  # the first ones, until they are learned, lack
 CONSERVED_SHARE = 0.01
 LEAST_VERIFIED = lib.sized(20, 10)
-WINDOW_S = lib.sized(3, 2)
+WINDOW_S = lib.sized(3, 1)
 LOAD_WINDOW_S = 3
 
 

@@ -12,7 +12,7 @@ from typing import Any, Optional
 import lib
 from lib import LOITER, attempt, check, finish, need_loiter, note, redis, running, skip, workload
 
-WINDOW_S = 2
+WINDOW_S = lib.sized(2, 1)
 OFFCPUTIME_S = 3
 SHARE_COMPARED = 0.01  # of the time: rarer stacks one of the two may have missed
 # Where a thread that only lost its CPU stands: offcputime shows it, loiter says "run queue".

@@ -16,7 +16,7 @@ Load = Callable[[], AbstractContextManager[list[int]]]
 
 SHARE_COMPLETE = 0.999
 WARM_UP_NS = lib.sized(50_000_000, 1_000_000_000)
-WINDOW = lib.sized("3s", "6s")
+WINDOW = lib.sized("3s", "4s")
 RING_WINDOW = lib.sized("1s", "3s")
 LEFT_OUT_IN_VM = ("postgres", "mariadb")
 LEAST_BLOCKS = lib.sized(1000, 200)
