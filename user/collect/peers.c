@@ -8,10 +8,9 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "base/buf.h"
-#include "base/file.h"
 #include "base/vec.h"
 #include "proc/net.h"
+#include "proc/process.h"
 
 #define NAMESPACE_MAX 256
 #define COMM_MAX_BYTES 64
@@ -83,19 +82,6 @@ static struct net *find_net(struct peers *peers, pid_t tgid)
 	return space->net;
 }
 
-static void read_comm(uint32_t tgid, char *comm, size_t len)
-{
-	char path[64];
-	struct buf text;
-
-	buf_init(&text, COMM_MAX_BYTES);
-	snprintf(path, sizeof(path), "/proc/%u/comm", tgid);
-	if (file_read(path, &text) || !text.len)
-		buf_puts(&text, "process");
-	snprintf(comm, len, "%.*s", (int)strcspn(buf_text(&text), "\n"), buf_text(&text));
-	buf_release(&text);
-}
-
 /* Appends ", PHRASE its own fd 8 and 1 other process" or ", PHRASE cat 1234" for those of the @cnt
  * @holders that are @wanted. Its own end comes first: a reader that kept it open never sees the
  * end of the file. */
@@ -124,9 +110,9 @@ static void append_holders(const struct fd_holder *holders, uint32_t cnt, pid_t 
 	if (own) {
 		at += (size_t)snprintf(text + at, len - at, ", %s its own fd %d", phrase, own->fd);
 	} else if (first) {
-		read_comm(first->tgid, comm, sizeof(comm));
-		at += (size_t)snprintf(text + at, len - at, ", %s %s %u", phrase, comm,
-				       first->tgid);
+		process_comm((pid_t)first->tgid, (pid_t)first->tgid, comm, sizeof(comm));
+		at += (size_t)snprintf(text + at, len - at, ", %s %s %u", phrase,
+				       comm[0] ? comm : "process", first->tgid);
 		other_cnt--;
 	}
 	if (other_cnt && at < len)

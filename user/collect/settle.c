@@ -7,20 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-
-static void read_comm(uint32_t tgid, uint32_t tid, char *comm, size_t len)
-{
-	struct buf text;
-	char path[64];
-
-	buf_init(&text, 64);
-	snprintf(path, sizeof(path), "/proc/%u/task/%u/comm", tgid, tid);
-	comm[0] = '\0';
-	if (!file_read(path, &text))
-		snprintf(comm, len, "%.*s", (int)strcspn(buf_text(&text), "\n"), buf_text(&text));
-	buf_release(&text);
-}
+#include "proc/child.h"
+#include "proc/process.h"
 
 static uint64_t run_key(uint32_t tid, uint64_t start_ns)
 {
@@ -87,8 +75,21 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 	if (comm)
 		snprintf(entry->comm, sizeof(entry->comm), "%s", comm);
 	else
-		read_comm(run->tgid, tid, entry->comm, sizeof(entry->comm));
+		process_comm((pid_t)run->tgid, (pid_t)tid, entry->comm, sizeof(entry->comm));
 	return 0;
+}
+
+/* Returns the name that a thread had at its end, NULL while it lives. Of a program that loiter
+ * waited for nobody else knows it: its end can be told before it is off its CPU for the last time.
+ */
+static const char *last_comm(const struct recording *recording, const struct wire_exit *ended,
+			     uint32_t tid)
+{
+	const struct child *child = recording->options->child;
+
+	if (ended)
+		return ended->comm;
+	return child && child->ended && tid == (uint32_t)child->pid ? child->comm : NULL;
 }
 
 int recording_settle(struct recording *recording)
@@ -115,7 +116,7 @@ int recording_settle(struct recording *recording)
 		uint64_t key = run_key(tid, run->start_ns);
 
 		if (!table_find(&known, key, &idx)) {
-			err = add_born(recording, tid, run, ended ? ended->comm : NULL);
+			err = add_born(recording, tid, run, last_comm(recording, ended, tid));
 			idx = snapshot->entries.len - 1;
 		}
 		if (!err)

@@ -145,18 +145,25 @@ void process_exe(pid_t tgid, char *path, size_t len)
 	path[got > 0 ? got : 0] = '\0';
 }
 
+void process_comm(pid_t tgid, pid_t tid, char *comm, size_t len)
+{
+	struct buf text;
+	char path[64];
+
+	buf_init(&text, 64);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", tgid, tid);
+	comm[0] = '\0';
+	if (!file_read(path, &text))
+		snprintf(comm, len, "%.*s", (int)strcspn(buf_text(&text), "\n"), buf_text(&text));
+	buf_release(&text);
+}
+
 static bool has_name(pid_t tgid, const char *name)
 {
-	char exe[4096], *base;
-	struct buf comm;
-	bool found = false;
+	char exe[4096], comm[64], *base;
 
-	if (!read_proc_file(tgid, "comm", &comm) && comm.len && comm.data[comm.len - 1] == '\n') {
-		comm.data[comm.len - 1] = '\0';
-		found = !strcmp(comm.data, name);
-	}
-	buf_release(&comm);
-	if (found)
+	process_comm(tgid, tgid, comm, sizeof(comm));
+	if (comm[0] && !strcmp(comm, name))
 		return true;
 	process_exe(tgid, exe, sizeof(exe));
 	base = strrchr(exe, '/');

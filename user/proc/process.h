@@ -26,6 +26,9 @@ void process_unique(struct vec *tgids);
  * or -errno. */
 int process_thread_switches(pid_t tgid, pid_t tid, uint64_t *ret_cnt);
 
+/* Writes the name of thread @tid of process @tgid to @comm, "" when it cannot be read. */
+void process_comm(pid_t tgid, pid_t tid, char *comm, size_t len);
+
 /* Writes the path of @tgid's executable to @path, "" when it has none or cannot be read. */
 void process_exe(pid_t tgid, char *path, size_t len);
 
