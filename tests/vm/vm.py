@@ -24,7 +24,8 @@ ACCEL = "tcg,thread=single"
 CPU = "max,-erms,-fsrm"
 # Nothing here is in real time, so stalls mean nothing; all else that is wrong ends the kernel. The
 # mitigations are for what this processor does not have, and to zero pages keeps from nobody what
-# nobody reads; both take time.
+# nobody reads; both take time. Programs are where they were the last time: qemu keeps what it
+# translated by its address, and would do libc and python anew for each process.
 CMDLINE = ("console=ttyS2 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
            "mitigations=off init_on_alloc=0 norandmaps")
 BEGIN, END = "vm: the command begins", "vm: the command ended"  # as init.c marks the kernel's log
