@@ -100,9 +100,10 @@ def test_counts() -> None:
             note(f"{tally['name']}: this kernel has no such call")
             continue
         futex = names.get(tally["name"])
-        if not check(f"{tally['name']}: is there", futex, sorted(names)):
+        calls = tally["waits"]["count"] + tally["wakes"]["count"]
+        if not check(f"{tally['name']}: is there", futex or calls <= missed(report),
+                     (sorted(names), report["losses"])) or not futex:
             continue
-        assert futex
         seen = {"waits": {key: futex["waits"][key] for key in WAITS},
                 "wakes": {key: futex["wakes"][key] for key in WAKES}}
         # A call that is missed lacks as one, and as what became of it.
@@ -215,11 +216,20 @@ def test_held() -> None:
     waits, wakes = futex["waits"], futex["wakes"]
     whole = HELD * report["window_ns"]
     check("woken: some were", wakes["woken"] >= HELD, wakes)
-    check("woken: each wait ended but the last ones",
-          (slept(waits), waits["open"]) == (wakes["woken"], HELD), futex)
-    check("woken: they waited nearly all the time",
-          HELD_SHARE * whole < waits["total_ns"] <= whole, f"{waits['total_ns']} of {whole}")
+    check_woken("woken", futex, report)
+    check("woken: they waited nearly all the time", HELD_SHARE * whole < waits["total_ns"] +
+          missed(report) * report["window_ns"] and waits["total_ns"] <= whole,
+          f"{waits} of {whole}, {report['losses']}")
     check_stacks("woken", futex, "be_held", "let_go")
+
+
+def check_woken(name: str, futex: Futex, report: dict[str, Any]) -> None:
+    """Checks that each wait ended with a wake, but for the last ones. Of a call that is missed the
+    wait lacks, and those that a wake ended that is missed seem to be too many."""
+    waits, wakes = futex["waits"], futex["wakes"]
+    off = abs(slept(waits) - wakes["woken"]) + HELD - waits["open"]
+    check(f"{name}: each wait ended but the last ones", 0 <= off <= HELD * missed(report),
+          (waits, wakes, report["losses"]))
 
 
 def wake_held(target: lib.Target) -> None:
@@ -256,9 +266,7 @@ def test_arrival() -> None:
         futexes = futexes_of(report, pid)
         if not check(f"arrival, {name}: is there", futexes):
             return
-        waits = futexes[0]["waits"]
-        check(f"arrival, {name}: still waits",
-              (waits["open"], slept(waits)) == (HELD, futexes[0]["wakes"]["woken"]), futexes[0])
+        check_woken(f"arrival, {name}", futexes[0], report)
     waits = futexes_of(report, later.pid)[0]["waits"]
     check("arrival, later: waited since it came",
           waits["total_ns"] <= HELD * (report["window_ns"] - before_s * 1e9),
@@ -295,7 +303,7 @@ def check_server(name: str, report: dict[str, Any], pid: int) -> None:
     # The kernel itself wakes who joins a thread; others may wake by another process's address.
     private = [futex for futex in futexes if not futex["shared"]]
     wrong = [futex for futex in private if not futex["wakes"]["moved"]
-             and abs(slept(futex["waits"]) - futex["wakes"]["woken"]) > threads]
+             and abs(slept(futex["waits"]) - futex["wakes"]["woken"]) > threads + missed(report)]
     waits = sum(futex["waits"]["count"] for futex in futexes)
     wakes = sum(futex["wakes"]["count"] for futex in futexes)
     note(f"{name}: {waits} waits and {wakes} calls to wake for {len(futexes)} futexes, "
