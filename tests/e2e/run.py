@@ -6,6 +6,7 @@ script that ends with the line `NAME: N passed, N failed, N skipped`, or, withou
 exit status (77: skipped). Fails on any failure, and on a skip unless --allow-skip is given."""
 import argparse
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -81,6 +82,9 @@ def main() -> int:
     parser.add_argument("--allow-skip", action="store_true", help="skips are no failures")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     args = parser.parse_args()
+    # What a shell runs in its background ignores SIGINT, and so does all that it starts: tests could
+    # not end a loiter as Ctrl-C does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     totals = [0, 0, 0]
     bad = {}
     took_s = {}
