@@ -17,15 +17,19 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_death, struct task_struct *task)
 {
 	struct wire_death death = { .header = { WIRE_DEATH, sizeof(death) } };
+	struct pt_regs *regs;
 
 	if (!is_watched(task) || !record_start_ns)
 		return 0; /* not ours */
+	regs = task_regs(task);
 	death.tid = task->pid;
 	death.tgid = task->tgid;
 	death.start_ns = task->start_boottime;
 	death.time_ns = bpf_ktime_get_boot_ns();
 	death.with_process =
 		!!(task->signal->flags & (SIGNAL_GROUP_EXIT_FLAG | SIGNAL_GROUP_COREDUMP_FLAG));
+	death.syscall_nr = arch_regs_syscall_nr(regs);
+	death.syscall_op = arch_regs_syscall_op(regs);
 	if (bpf_ringbuf_output(&events, &death, sizeof(death), wakeup_flags(false)))
 		__sync_fetch_and_add(&drop_events, 1);
 	return 0;

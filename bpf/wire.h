@@ -256,6 +256,8 @@ struct wire_death {
 	__u64 start_ns;	    /* of the thread: CLOCK_BOOTTIME */
 	__u64 time_ns;	    /* CLOCK_BOOTTIME */
 	__u32 with_process; /* 1: it ended because its process did */
+	__s32 syscall_nr;   /* it was in that when it ended; negative: in none */
+	__u32 syscall_op;   /* second argument of that */
 	__u32 pad;
 };
 
@@ -381,7 +383,7 @@ _Static_assert(sizeof(struct wire_run) == 128, "wire_run");
 _Static_assert(sizeof(struct wire_exit) == 160, "wire_exit");
 _Static_assert(sizeof(struct wire_remap) == 24, "wire_remap");
 _Static_assert(sizeof(struct wire_birth) == 56, "wire_birth");
-_Static_assert(sizeof(struct wire_death) == 40, "wire_death");
+_Static_assert(sizeof(struct wire_death) == 48, "wire_death");
 _Static_assert(sizeof(struct wire_birth_stack) == 16 + 12 * (WIRE_WALK_MAX + 1),
 	       "wire_birth_stack");
 _Static_assert(sizeof(struct wire_span_key) == 48, "wire_span_key");

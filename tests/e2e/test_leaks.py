@@ -285,7 +285,8 @@ def test_many() -> None:
         return
     ours = [group for group in groups_of(report, target.pid) if creator(group) == "start_thread_of"]
     sums = [sum(group[key] for group in ours) for key in ("alive_start", "born", "ended")]
-    lost = sum(report["losses"].get(key, 0) for key in ("events_dropped", "births_unseen"))
+    lost = sum(report["losses"].get(key, 0)
+               for key in ("events_dropped", "births_unseen", "births_no_stack"))
     check("many: all are counted, or counted as lost",
           sums[0] == 0 and sums[1] + lost >= MANY >= sums[1] and sums[1] == sums[2],
           (sums, report["losses"]))
@@ -328,6 +329,16 @@ def test_program() -> None:
           sum(group["born"] for group in joined) == 5 and
           all(group["verdict"] == "churn" for group in joined), [words(g) for g in joined])
     check("program: it has ended", process["has_ended"])
+
+
+def test_program_busy() -> None:
+    """Threads that run as their program ends may be about to end themselves."""
+    done = run_program("--", WORKLOADS / "leaver", 0, 0, 4)
+    check("program: threads that it does not leave waiting are none", done.returncode == 0,
+          done.stderr + done.stdout)
+    groups = json.loads(done.stdout)["processes"][0]["groups"] if done.stdout else []
+    check("program: they count as ended", sum(group["ended"] for group in groups) == 5 + 4 and
+          not any(group["left"] for group in groups), [words(group) for group in groups])
 
 
 def test_program_status() -> None:
@@ -495,8 +506,9 @@ def main() -> None:
     if not check("the demo is built", os.access(DEMO, os.X_OK), f"no {DEMO}"):
         finish()
     lines = ((test_demo,), (test_workloads, test_many),
-             (test_bad_words, test_program, test_program_status, test_program_forks, test_in_make,
-              test_until, test_watch, test_ends_with_process, test_diff, test_diff_stuck))
+             (test_bad_words, test_program, test_program_busy, test_program_status,
+              test_program_forks, test_in_make, test_until, test_watch, test_ends_with_process,
+              test_diff, test_diff_stuck))
     attempt_lines(*([(test.__name__, test) for test in line] for line in lines))
     finish()
 

@@ -55,15 +55,14 @@ static void birth(struct cohorts *cohorts, uint32_t tid, uint64_t time_ns)
 }
 
 static void death_of(struct cohorts *cohorts, uint32_t tgid, uint32_t tid, uint64_t start_ns,
-		     uint64_t time_ns, bool with_process)
+		     uint64_t time_ns, bool is_left)
 {
 	const struct wire_death death = { .tid = tid,
 					  .tgid = tgid,
 					  .start_ns = start_ns,
-					  .time_ns = time_ns,
-					  .with_process = with_process };
+					  .time_ns = time_ns };
 
-	assert_int_equal(cohorts_death(cohorts, &death, &no_entries), 0);
+	assert_int_equal(cohorts_death(cohorts, &death, is_left, &no_entries), 0);
 }
 
 static void death(struct cohorts *cohorts, uint32_t tid, uint64_t start_ns, uint64_t time_ns)
@@ -388,8 +387,8 @@ static void test_many(void **state)
 	cohorts_release(&cohorts);
 }
 
-/* Lets process @tgid live, with a thread of a creator of its own, which it may end with. */
-static void live(struct cohorts *cohorts, uint32_t tgid, bool with_process)
+/* Lets process @tgid live, with a thread of a creator of its own, which it may leave behind. */
+static void live(struct cohorts *cohorts, uint32_t tgid, bool is_left)
 {
 	uint64_t start_ns = START + tgid * SECOND;
 	const struct wire_birth birth = { .tid = tgid + 1,
@@ -400,7 +399,7 @@ static void live(struct cohorts *cohorts, uint32_t tgid, bool with_process)
 
 	birth_of(cohorts, tgid, tgid, start_ns, CREATOR);
 	assert_int_equal(cohorts_birth(cohorts, &birth, OTHER_CREATOR), 0);
-	death_of(cohorts, tgid, tgid + 1, start_ns, start_ns + 1, with_process);
+	death_of(cohorts, tgid, tgid + 1, start_ns, start_ns + 1, is_left);
 	death_of(cohorts, tgid, tgid, start_ns, start_ns + 1, true);
 }
 

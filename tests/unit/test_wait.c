@@ -389,6 +389,19 @@ static void test_every_kind_has_a_name(void **state)
 	assert_false(wait_is_idle(WAIT_COND));
 }
 
+static void test_calls_that_never_wait(void **state)
+{
+	static const char *const can[] = { "clock_nanosleep", "clone3", "flock", "read",
+					   "no_such" };
+	static const char *const cannot[] = { "exit", "futex_wake", "madvise", "rt_sigprocmask" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(can) / sizeof(can[0]); i++)
+		assert_true(wait_can_block(can[i]));
+	for (size_t i = 0; i < sizeof(cannot) / sizeof(cannot[0]); i++)
+		assert_false(wait_can_block(cannot[i]));
+}
+
 static void test_runtime_frames(void **state)
 {
 	static const struct {
@@ -500,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_by_kernel),
 		cmocka_unit_test(test_every_kind_has_a_name),
+		cmocka_unit_test(test_calls_that_never_wait),
 		cmocka_unit_test(test_runtime_frames),
 		cmocka_unit_test(test_plain_names),
 	};

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* leaver N STATUS: lives for a moment, ends with STATUS, and leaves N threads that it has started;
- * it has waited for others to end. */
+/* leaver N STATUS [BUSY]: lives for a moment, ends with STATUS, and leaves N threads that it has
+ * started, and BUSY that never wait; it has waited for others to end. */
+#include <linux/futex.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "workload.h"
 
@@ -12,6 +15,16 @@ static const struct timespec moment = { .tv_nsec = 300000000 };
 FRAME static void *left_main(void *arg)
 {
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &forever, NULL);
+	return arg;
+}
+
+/* On a processor or waiting for one, and half of the time in calls of the kernel. */
+FRAME static void *busy_main(void *arg)
+{
+	static uint32_t word;
+
+	for (;;)
+		syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	return arg;
 }
 
@@ -28,6 +41,14 @@ FRAME static void start_left(void)
 		die("pthread_create");
 }
 
+FRAME static void start_busy(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, busy_main, NULL))
+		die("pthread_create");
+}
+
 FRAME static void start_joined(void)
 {
 	pthread_t thread;
@@ -38,14 +59,17 @@ FRAME static void start_joined(void)
 
 int main(int argc, char **argv)
 {
-	long left_cnt = parse_long(argc == 3 ? argv[1] : "", 0, 1000);
-	long status = parse_long(argc == 3 ? argv[2] : "", 0, 127);
+	long left_cnt = parse_long(argc >= 3 ? argv[1] : "", 0, 1000);
+	long status = parse_long(argc >= 3 ? argv[2] : "", 0, 127);
+	long busy_cnt = parse_long(argc >= 4 ? argv[3] : "0", 0, 1000);
 
 	for (int i = 0; i < JOINED_CNT; i++)
 		start_joined();
 	for (long i = 0; i < left_cnt; i++)
 		start_left();
 	wait_settled(0);
+	for (long i = 0; i < busy_cnt; i++)
+		start_busy();
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
 	return (int)status;
 }

@@ -356,7 +356,7 @@ static int add_unseen(struct cohorts *cohorts, uint32_t tid, uint32_t tgid, uint
 	return counted(cohorts, err);
 }
 
-int cohorts_death(struct cohorts *cohorts, const struct wire_death *death,
+int cohorts_death(struct cohorts *cohorts, const struct wire_death *death, bool is_left,
 		  const struct vec *entries)
 {
 	struct cohort_thread *thread;
@@ -379,7 +379,7 @@ int cohorts_death(struct cohorts *cohorts, const struct wire_death *death,
 	}
 	thread = cohorts_thread(cohorts, idx);
 	/* Of a process that was forked, its end is what its creator waits for. */
-	if (death->with_process && !cohorts_at(cohorts, thread->cohort)->key.is_forked)
+	if (is_left && !cohorts_at(cohorts, thread->cohort)->key.is_forked)
 		leave_thread(cohorts, idx, entries);
 	else
 		end_thread(cohorts, idx, death->time_ns);

@@ -56,7 +56,7 @@ struct cohort {
 	struct cohort_key key;
 	uint64_t alive_start, born, ended;
 	uint64_t alive;
-	uint64_t left;			 /* of these: they were alive when their process ended */
+	uint64_t left;			 /* of these: they waited when their process ended */
 	uint64_t left_main;		 /* of these: its main thread, with which it ended */
 	int32_t change[COHORT_STEP_CNT]; /* of how many are alive, in each step of the window */
 	int32_t syscall_nr;		 /* at the place; WIRE_SYSCALL_NONE */
@@ -79,7 +79,7 @@ struct cohort_thread {
 	char creator_comm[WIRE_COMM_BYTES];
 };
 
-/* A thread that lived when its process ended. */
+/* A thread that its process left behind as it ended. */
 struct cohort_left {
 	struct cohort_thread thread;
 	struct entry entry; /* of the last look, when .has_entry; its stacks are gone */
@@ -153,9 +153,9 @@ int cohorts_keep_process(struct cohorts *cohorts, uint32_t tgid);
 /* Notes that a thread was created; @creator: the stack, COHORT_NONE. Returns 0 or -errno. */
 int cohorts_birth(struct cohorts *cohorts, const struct wire_birth *birth, uint32_t creator);
 
-/* Notes that a thread has ended; when it did so with its process, it is in .left from then on.
- * @entries: struct entry, of the last look. Returns 0 or -errno. */
-int cohorts_death(struct cohorts *cohorts, const struct wire_death *death,
+/* Notes that a thread has ended; @is_left: its process left it behind, and it is in .left from then
+ * on. @entries: struct entry, of the last look. Returns 0 or -errno. */
+int cohorts_death(struct cohorts *cohorts, const struct wire_death *death, bool is_left,
 		  const struct vec *entries);
 
 /* Begins a look at @now_ns (CLOCK_BOOTTIME), before its snapshot is taken. */

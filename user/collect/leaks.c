@@ -2,11 +2,15 @@
 #include "collect/leaks.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "bpf/futex_op.h"
 #include "collect/assemble.h"
 #include "collect/leaks_run.h"
+#include "model/wait.h"
 #include "proc/process.h"
+#include "unwind/arch.h"
 
 #define POLL_MS 50
 #define CHECK_NS (200 * 1000 * 1000ULL)
@@ -16,6 +20,28 @@
 #define LOOK_SHARE 50	    /* no more than one part in so many of a CPU is spent on looks */
 #define LOOK_CHILD_SHARE 10 /* at a program that may end at any moment */
 #define SPACES_MORE 64	    /* so many new address spaces, and the unused ones are dropped */
+
+/* Whether a thread waited when it ended. */
+static bool has_waited(const struct wire_death *death)
+{
+	const char *syscall = arch_syscall_name(death->syscall_nr);
+
+	if (death->syscall_nr < 0)
+		return false;
+	if (!syscall)
+		return true;
+	if (!strcmp(syscall, "futex"))
+		return futex_op_waits(futex_op_of(death->syscall_op));
+	return wait_can_block(syscall);
+}
+
+/* Whether a thread was left behind as its process ended. One that ran may have been on its way to
+ * its own end: runtimes that detach their threads (Python's) say that one has ended some
+ * microseconds before it has. */
+static bool is_left(const struct wire_death *death)
+{
+	return death->with_process && (death->tid == death->tgid || has_waited(death));
+}
 
 static int on_event(void *arg, const struct wire_record *record)
 {
@@ -30,7 +56,8 @@ static int on_event(void *arg, const struct wire_record *record)
 	}
 	if (record->type == WIRE_DEATH) {
 		recorder_hide_birth(recording->recorder, record->death.tid);
-		return cohorts_death(&run->cohorts, &record->death, &recording->snapshot.entries);
+		return cohorts_death(&run->cohorts, &record->death, is_left(&record->death),
+				     &recording->snapshot.entries);
 	}
 	return recording_on_event(recording, record);
 }

@@ -191,7 +191,7 @@ struct model_birth {
  * thread is in one of them, with its whole life, wherever it was before. */
 struct model_cohort {
 	uint64_t alive_start, born, ended; /* over the window; the rest is alive at its end */
-	uint64_t left;	  /* of those alive: they were when their process ended, whose
+	uint64_t left;	  /* of those alive: they waited when their process ended, whose
 			   * main thread does not count */
 	uint32_t process; /* the creator's, where it is known */
 	uint32_t creator; /* stack of the creator; MODEL_NONE: not known */

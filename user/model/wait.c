@@ -189,6 +189,20 @@ static const char *actual_syscall(const struct wait_evidence *evidence)
 	return evidence->syscall;
 }
 
+bool wait_can_block(const char *syscall)
+{
+	/* What threads do on their way to their end. */
+	static const char *const passing[] = {
+		"exit", "futex_wake",	  "madvise",	 "mprotect",	    "munmap",
+		"rseq", "rt_sigprocmask", "sched_yield", "set_robust_list",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
+		if (!strcmp(syscall, passing[i]))
+			return false;
+	return true;
+}
+
 static const struct syscall_rule *find_syscall_rule(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(syscall_rules); i++)

@@ -29,7 +29,7 @@ struct leak_group {
 	bool is_main; /* it is the process's first thread */
 	struct leak_flow flow;
 	uint64_t older_cnt; /* of those at the start, older than loiter */
-	uint64_t left;	    /* of those alive: they were when their process ended */
+	uint64_t left;	    /* of those alive: they waited when their process ended */
 	uint32_t first_member, member_cnt;
 	uint64_t age_min_ns, age_max_ns; /* since they last ran */
 	uint64_t watched, ran, timed;	 /* as in leak_history */
