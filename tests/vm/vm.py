@@ -25,9 +25,11 @@ CPU = "max,-erms,-fsrm"
 # Nothing here is in real time, so stalls mean nothing; all else that is wrong ends the kernel. The
 # mitigations are for what this processor does not have, and to zero pages keeps from nobody what
 # nobody reads; both take time. Programs are where they were the last time: qemu keeps what it
-# translated by its address, and would do libc and python anew for each process.
+# translated by its address, and would do libc and python anew for each process. Huge pages only
+# where a program asks for them: 6.18 lets khugepaged, of the lowest priority, starve beside threads
+# that spin, while it holds the locks of their process.
 CMDLINE = ("console=ttyS2 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
-           "mitigations=off init_on_alloc=0 norandmaps")
+           "mitigations=off init_on_alloc=0 norandmaps transparent_hugepage=madvise")
 BEGIN, END = "vm: the command begins", "vm: the command ended"  # as init.c marks the kernel's log
 BTF_PLACE = "/vm/btf"  # of the running kernel, out of its image
 
