@@ -66,11 +66,11 @@ int BPF_PROG(on_newtask, struct task_struct *task, unsigned long clone_flags)
 	return 0;
 }
 
-/* The new program has other code at the old addresses. */
+/* The new program has other code at the old addresses, of which nothing was asked yet. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
+	struct wire_space space = {};
 
 	if (watch_of(task->tgid) == WATCH_FROM_EXEC) {
 		struct wire_run *run = cfg_runs ? run_of(task, 0, bpf_ktime_get_ns()) : NULL;
@@ -81,8 +81,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	}
 	if (!is_watched(task))
 		return 0; /* not ours */
-	bpf_map_delete_elem(&spaces, &tgid);
-	code_changed(tgid);
+	put_space(task->tgid, &space);
+	code_changed(task->tgid);
 	return 0;
 }
 

@@ -69,8 +69,7 @@ static __always_inline struct wire_space *space_missed(struct task_struct *task)
 	__u32 tgid = TASK_READ(task, tgid);
 	struct wire_space *space = bpf_map_lookup_elem(&spaces, &tgid);
 
-	/* A program that has just begun is asked about for the first time: all of its code is new.
-	 */
+	/* A program that has just begun: all of its code is new. */
 	if (space && !space->number && !space->last_number)
 		return NULL;
 	return space;

@@ -165,7 +165,8 @@ static __always_inline __u32 space_of(struct task_struct *task)
 	exec_pages = TASK_READ(mm, exec_vm);
 	if (space && space->exec_pages == exec_pages && space->epoch >= last_change(tgid))
 		return space->number;
-	ask_space(tgid, exec_pages, space ? space->number ?: space->last_number : 0);
+	ask_space(tgid, exec_pages,
+		  space ? space->number ?: space->last_number : WIRE_SPACE_UNASKED);
 	return 0;
 }
 
@@ -175,7 +176,7 @@ static __always_inline bool is_fresh(__u32 tgid)
 {
 	struct wire_space *space = bpf_map_lookup_elem(&spaces, &tgid);
 
-	return space && !space->last_number;
+	return space && (!space->last_number || space->last_number == WIRE_SPACE_UNASKED);
 }
 
 /* As current_stack, for who has the registers already: they cost a call. */

@@ -345,11 +345,14 @@ static inline __u32 wire_rule_slot(__u64 key)
 	return (__u32)((key * 0x9e3779b97f4a7c15ULL) >> (64 - WIRE_RULE_TABLE_BITS));
 }
 
+#define WIRE_SPACE_UNASKED 0xffffffffU
+
 /* The address space of a process: .number 0 means that user space was asked and has not answered.
  */
 struct wire_space {
 	__u32 number;
-	__u32 last_number; /* the one before it was asked */
+	__u32 last_number; /* the one before it was asked; WIRE_SPACE_UNASKED: there was none; 0:
+			    * neither, of a program that has begun since its exec was seen */
 	__u64 exec_pages;
 	__u64 epoch; /* of the programs' count of code changes, before its map was read */
 };
