@@ -145,11 +145,13 @@ static __always_inline void ask_space(__u32 tgid, __u64 exec_pages, __u32 last_n
 				    .exec_pages = exec_pages,
 				    .epoch = last_change(tgid) };
 
+	/* Noted first: a program that is preempted as it asks would write over the answer. */
+	put_space(tgid, &space);
 	if (bpf_ringbuf_output(&events, &remap, sizeof(remap), wakeup_flags(true))) {
 		__sync_fetch_and_add(&drop_events, 1);
-		return; /* asked again at the next switch */
+		space.exec_pages = 0; /* no program has none: asked again at the next switch */
+		put_space(tgid, &space);
 	}
-	put_space(tgid, &space);
 }
 
 /* Returns the number of @task's address space, 0 while it has none. */
