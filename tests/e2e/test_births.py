@@ -171,8 +171,8 @@ def test_record_outlived() -> None:
 
 def main() -> None:
     need_loiter()
-    for test in (test_dump_program, test_beside, test_record_program, test_short_lived, test_bad_programs,
-                 test_record_outlived):
+    for test in (test_dump_program, test_beside, test_record_program, test_short_lived,
+                 test_bad_programs, test_record_outlived):
         attempt(test.__name__, test)
     finish()
 
