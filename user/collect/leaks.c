@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "bpf/futex_op.h"
 #include "collect/assemble.h"
 #include "collect/leaks_run.h"
 #include "model/wait.h"
