@@ -57,10 +57,9 @@ static void birth(struct cohorts *cohorts, uint32_t tid, uint64_t time_ns)
 static void death_of(struct cohorts *cohorts, uint32_t tgid, uint32_t tid, uint64_t start_ns,
 		     uint64_t time_ns, bool is_left)
 {
-	const struct wire_death death = { .tid = tid,
-					  .tgid = tgid,
-					  .start_ns = start_ns,
-					  .time_ns = time_ns };
+	const struct wire_death death = {
+		.tid = tid, .tgid = tgid, .start_ns = start_ns, .time_ns = time_ns
+	};
 
 	assert_int_equal(cohorts_death(cohorts, &death, is_left, &no_entries), 0);
 }
