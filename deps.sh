@@ -52,6 +52,7 @@ test | cmd:mariadb-slap | mariadb-client | mariadb
 test | cmd:luajit | luajit | luajit
 test | fn:find_perf | @perf | perf
 test | cmd:flamegraph.pl file:/usr/share/perl5/Devel/NYTProf/flamegraph.pl | libdevel-nytprof-perl | perl-Devel-NYTProf
+test | cmd:offcputime cmd:bpf-offcputime | libbpf-tools | libbpf-tools
 test | cmd:go | golang-go | golang
 test | cmd:chromium cmd:chromium-browser cmd:google-chrome fn:has_no_browsers | chromium | chromium
 test | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a file:/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a | libclang-rt-dev | compiler-rt

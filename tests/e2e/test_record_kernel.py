@@ -242,7 +242,7 @@ def compare(name: str, ours: Counter, theirs: Counter) -> None:
 
 
 def offcputime_program() -> Optional[str]:
-    return lib.find_program("offcputime", "/usr/sbin/offcputime")
+    return lib.find_program("offcputime", "bpf-offcputime", "/usr/sbin/offcputime")
 
 
 def check_offcputime(name: str, program: str, pid: int) -> None:
