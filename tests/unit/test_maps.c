@@ -186,6 +186,31 @@ static void test_own_maps(void **state)
 	assert_true(stack->writable);
 }
 
+/* The dynamic linker maps all of a library as data before its code has its place. */
+static void test_code(void **state)
+{
+	static const char loading[] = "7000-c000 r--p 00000000 fe:01 7 /lib/a.so\n";
+	static const char loaded[] = "7000-8000 r--p 00000000 fe:01 7 /lib/a.so\n"
+				     "8000-9000 r-xp 00001000 fe:01 7 /lib/a.so\n"
+				     "9000-a000 r-xp 00000000 00:00 0\n";
+	static const char replaced[] = "8000-9000 r-xp 00001000 fe:01 8 /lib/b.so\n";
+	struct maps *maps = *state;
+	uint32_t code;
+
+	assert_int_equal(maps_parse(maps, loaded, strlen(loaded)), 0);
+	code = maps_code(maps, 0x8123);
+	assert_int_not_equal(code, 0);
+	assert_int_equal(maps_code(maps, 0x8fff), code);
+	assert_int_equal(maps_code(maps, 0x7123), 0);
+	assert_int_equal(maps_code(maps, 0x9123), 0);
+	assert_int_equal(maps_code(maps, 0xa123), 0);
+	assert_int_equal(maps_parse(maps, loading, strlen(loading)), 0);
+	assert_int_equal(maps_code(maps, 0x8123), 0);
+	assert_int_equal(maps_parse(maps, replaced, strlen(replaced)), 0);
+	assert_int_not_equal(maps_code(maps, 0x8123), 0);
+	assert_int_not_equal(maps_code(maps, 0x8123), code);
+}
+
 static void test_no_such_process(void **state)
 {
 	struct maps *maps = *state;
@@ -206,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_find, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parse_replaces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_maps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_code, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_such_process, setup, teardown),
 	};
 

@@ -194,7 +194,8 @@ uint32_t maps_code(const struct maps *maps, uint64_t addr)
 	const struct mapping *mapping = maps_find(maps, addr);
 	uint64_t hash;
 
-	if (!mapping || !mapping->inode)
+	/* While a library is loaded, all of it is mapped as data first. */
+	if (!mapping || !mapping->inode || !mapping->executable)
 		return 0;
 	hash = hash_mix(mapping->inode, (uint64_t)mapping->dev_major << 32 | mapping->dev_minor);
 	hash = hash_mix(hash, mapping->start_addr - mapping->file_off);

@@ -46,7 +46,7 @@ int maps_parse(struct maps *maps, const char *text, size_t len);
 const struct mapping *maps_find(const struct maps *maps, uint64_t addr);
 
 /* Returns a number for the code that stands at @addr, the same in each map in which it is the same
- * code of the same file; 0 for what is of no file. */
+ * code of the same file; 0 for what is of no file or no code. */
 uint32_t maps_code(const struct maps *maps, uint64_t addr);
 
 /* Returns the mapping's path: a file's, "[heap]" and the like, or "". */
