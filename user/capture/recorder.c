@@ -394,6 +394,14 @@ void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, b
 	recorder->dropped_rules++;
 }
 
+void recorder_expect_space(struct recorder *recorder, uint32_t tgid)
+{
+	struct wire_space space = { .last_number = WIRE_SPACE_UNASKED };
+
+	/* When the table is full, the programs count it as they ask. */
+	bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.spaces), &tgid, &space, BPF_NOEXIST);
+}
+
 int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number,
 		       uint64_t exec_pages, uint64_t epoch)
 {

@@ -4,7 +4,7 @@
  * Nothing is pinned, as in capture.h.
  *
  *   life cycle  recorder_new, recorder_start, recorder_stop, recorder_free
- *   from then   recorder_epoch, recorder_put_rule, recorder_put_space
+ *   from then   recorder_epoch, recorder_put_rule, recorder_expect_space, recorder_put_space
  *   meanwhile   recorder_poll, recorder_watch, recorder_watches
  *   at the end  recorder_read_runs, recorder_read_spans, recorder_read_futexes,
  *               recorder_read_futex_waits
@@ -92,6 +92,10 @@ int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg);
 /* Teaches the kernel @rule for @pc of address space @space. A rule that is there is replaced. */
 void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, bool exact,
 		       struct rule rule);
+
+/* Has new code of process @tgid noticed before its address space has a number: to be called before
+ * its map is read for the first time. */
+void recorder_expect_space(struct recorder *recorder, uint32_t tgid);
 
 /* Gives process @tgid the address space @number, as long as its code covers @exec_pages pages and
  * does not change; its map was read after @epoch. Returns 0 or -errno. */

@@ -138,8 +138,10 @@ static int on_first_look(void *arg, const struct wire_record *record)
 	struct recording *recording = arg;
 	const struct wire_task *task = &record->task;
 
-	if (record->type == WIRE_TASK && task->tid == task->tgid && task->flags & WIRE_HAS_REGS)
+	if (record->type == WIRE_TASK && task->tid == task->tgid && task->flags & WIRE_HAS_REGS) {
+		recorder_expect_space(recording->recorder, task->tgid);
 		spaces_number(&recording->spaces, task->tgid, task->exec_pages);
+	}
 	return 0;
 }
 
@@ -195,9 +197,11 @@ int recording_watch_arrivals(struct recording *recording, uint64_t *ret_since_ns
 	code = capture_retarget(recording->capture, arrivals->tgids.data, arrivals->tgids.len, err);
 	if (!code)
 		code = teach_first(recording, err);
-	if (!code)
-		*ret_since_ns = arrivals_watch(arrivals);
-	return code;
+	if (code)
+		return code;
+	*ret_since_ns = arrivals_watch(arrivals);
+	/* Of who is not watched new code is not noticed: what came meanwhile is in its map now. */
+	return capture_read_tasks(recording->capture, on_first_look, recording, err);
 }
 
 /* Takes up the processes that have come to the targets' cgroups, as recording_begin does those that
