@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """Threads that leak are told from those that only come and go, with who created them: the demo's
-walk-through, workloads that know their own verdict, programs from birth to end, and what a long
-watch says. What takes its time runs side by side."""
+walk-through, workloads that know their own verdict, and what a long watch says. What takes its
+time runs side by side."""
 import json
 import os
 import pty
@@ -19,7 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import lib  # pylint: disable=wrong-import-position
 from lib import LOITER, REPO, WORKLOADS, attempt_lines, check, finish, need_loiter, note
-from recording import Recording, recording
+from leaking import (Group, Report, check_sums, counting, creator, ended_well, groups_of, place,
+                     words)
+from recording import Recording
 
 DEMO = REPO / "build" / "demo-server"
 STEPS_C = REPO / "demo" / "steps.c"
@@ -27,52 +29,8 @@ WINDOW_S = 30
 PER_REQUEST = 5
 GROWTH_SLACK = 0.05
 MEMORY_MAX_KB = 60 * 1024
-MANY = lib.sized(100_000, 3000)
-
-Group = dict[str, Any]
-Report = dict[str, Any]
-COUNT_LOSSES = {"events_dropped", "births_unseen", "ends_unseen", "cohorts_over_max"}
+MANY = 100_000
 FORMATS = ("text", "json", "folded", "html")
-
-
-def counting(*args: object, form: str = "json") -> Any:
-    return recording(*args, form=form, command="leaks")
-
-
-def creator(group: Group) -> Optional[str]:
-    return group["creator"] and group["creator"]["function"]
-
-
-def place(group: Group) -> Optional[str]:
-    return group["blocked_at"] and group["blocked_at"]["function"]
-
-
-def words(group: Group) -> str:
-    return f"{group['verdict']}: {group['alive_end']} by {creator(group)} at {place(group)}: " \
-           f"{group['evidence']}"
-
-
-def groups_of(report: Report, pid: int) -> list[Group]:
-    return [group for process in report["processes"] if process["pid"] == pid
-            for group in process["groups"]]
-
-
-def ended_well(name: str, running: Recording, *, stop: bool = False, status: int = 0
-               ) -> Optional[Report]:
-    got, out, err = running.stop() if stop else running.end()
-    if not check(f"{name}: counted", got == status, f"status {got}: {err}"):
-        return None
-    return json.loads(out)
-
-
-def check_sums(name: str, report: Report) -> None:
-    """Nothing is lost, and every group adds up."""
-    wrong = [words(group) for process in report["processes"] for group in process["groups"]
-             if group["alive_start"] + group["born"] - group["ended"] != group["alive_end"] or
-             len(group["tids"]) > group["alive_end"]]
-    check(f"{name}: every group adds up", not wrong, wrong)
-    lost = {key: cnt for key, cnt in report["losses"].items() if key in COUNT_LOSSES}
-    check(f"{name}: nothing is lost", not lost, lost)
 
 
 # --- the demo ---------------------------------------------------------------------------------
@@ -297,72 +255,7 @@ def test_many() -> None:
           usage.ru_maxrss)
 
 
-# --- programs, from birth to end --------------------------------------------------------------
-
-def run_program(*args: object) -> subprocess.CompletedProcess:
-    return lib.run_loiter("leaks", "-f", "json", "--exit-code", *args)
-
-
-def seen_program(*args: object) -> Report:
-    """Runs a program until loiter was in time to read its map for each birth. Whatever becomes of
-    that, it has a leak each time."""
-    def seen() -> Optional[Report]:
-        done = run_program(*args)
-        if done.returncode != 3:
-            raise RuntimeError(f"status {done.returncode}: {done.stderr}")
-        report = json.loads(done.stdout)
-        return None if "births_no_stack" in report["losses"] else report
-    return lib.wait_for("a report with all creators", seen)
-
-
-def test_program() -> None:
-    report = seen_program("--", WORKLOADS / "leaver", 3, 0)
-    check_sums("program", report)
-    process = report["processes"][0]
-    left = [group for group in process["groups"] if group["verdict"] == "leak"]
-    check("program: what it leaves is a leak, with who created it",
-          len(left) == 1 and creator(left[0]) == "start_left" and left[0]["left"] == 3 and
-          "3 had not ended when the process did" in left[0]["evidence"],
-          [words(group) for group in process["groups"]])
-    joined = [group for group in process["groups"] if creator(group) == "start_joined"]
-    check("program: and what it waited for is none",
-          sum(group["born"] for group in joined) == 5 and
-          all(group["verdict"] == "churn" for group in joined), [words(g) for g in joined])
-    check("program: it has ended", process["has_ended"])
-
-
-def test_program_busy() -> None:
-    """Threads that run as their program ends may be about to end themselves."""
-    done = run_program("--", WORKLOADS / "leaver", 0, 0, 4)
-    check("program: threads that it does not leave waiting are none", done.returncode == 0,
-          done.stderr + done.stdout)
-    groups = json.loads(done.stdout)["processes"][0]["groups"] if done.stdout else []
-    check("program: they count as ended", sum(group["ended"] for group in groups) == 5 + 4 and
-          not any(group["left"] for group in groups), [words(group) for group in groups])
-
-
-def test_program_status() -> None:
-    done = run_program("--", WORKLOADS / "leaver", 0, 0)
-    check("program: one that leaves none is well", done.returncode == 0, done.stderr + done.stdout)
-    done = run_program("--", WORKLOADS / "leaver", 0, 7)
-    check("program: one that fails has failed",
-          done.returncode == 1 and "ended with status 7" in done.stderr, done.stderr)
-    done = run_program("--", WORKLOADS / "leaver", 1, 7)
-    check("program: one that leaves some and fails has a leak", done.returncode == 3, done.stderr)
-    done = lib.run_loiter("leaks", "-q", "--", WORKLOADS / "leaver", 1, 0)
-    check("program: without --exit-code it is only told", done.returncode == 0 and
-          "leak: 1 thread" in done.stdout, done.stdout)
-
-
-def test_program_forks() -> None:
-    """What a program runs is watched as well."""
-    command = f"{WORKLOADS}/leaver 0 0; {WORKLOADS}/leaver 2 0; true"
-    report = seen_program("--", "/bin/sh", "-c", command)
-    leaks = [group for process in report["processes"] for group in process["groups"]
-             if group["verdict"] == "leak"]
-    check("program: each process for itself", len(leaks) == 1 and leaks[0]["left"] == 2,
-          [words(group) for group in leaks])
-
+# --- in a Makefile ---------------------------------------------------------------------------
 
 def make_rule() -> str:
     """Returns the rule of docs/LEAKS.md."""
@@ -432,22 +325,6 @@ def test_watch() -> None:
         check("watch: it lasts until it is stopped", report["watch_ns"] >= 2_000_000_000)
 
 
-def test_ends_with_process() -> None:
-    with lib.workload("leaky", "idle") as target, \
-            counting("-p", target.pid, "-d", "0", "--exit-code") as running:
-        target.stop()
-        report = ended_well("ends", running)
-    if not report:
-        return
-    check_sums("ends", report)
-    process = report["processes"][0]
-    check("ends: the process is told of", process["has_ended"] and process["pid"] == target.pid)
-    workers = [group for group in process["groups"] if place(group) == "worker_main"]
-    check("ends: with the threads that it ended with, which are no leak",
-          len(workers) == 1 and workers[0]["verdict"] != "leak" and workers[0]["left"] == 64 and
-          len(workers[0]["tids"]) == 64, [words(group) for group in process["groups"]])
-
-
 def test_diff() -> None:
     with lib.scratch_dir() as path, lib.workload("leaky", "stay") as target:
         lib.run_loiter("dump", "-q", "-p", target.pid, "--save", path / "before.loiter")
@@ -506,9 +383,7 @@ def main() -> None:
     if not check("the demo is built", os.access(DEMO, os.X_OK), f"no {DEMO}"):
         finish()
     lines = ((test_demo,), (test_workloads, test_many),
-             (test_bad_words, test_program, test_program_busy, test_program_status,
-              test_program_forks, test_in_make, test_until, test_watch, test_ends_with_process,
-              test_diff, test_diff_stuck))
+             (test_bad_words, test_in_make, test_until, test_watch, test_diff, test_diff_stuck))
     attempt_lines(*([(test.__name__, test) for test in line] for line in lines))
     finish()
 

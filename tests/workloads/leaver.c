@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* leaver N STATUS [BUSY]: lives for a moment, ends with STATUS, and leaves N threads that it has
- * started, and BUSY that never wait; it has waited for others to end. */
+/* leaver N STATUS [BUSY]: lives for a moment, ends with STATUS, which may be `abort`, and leaves N
+ * threads that it has started, and BUSY that never wait; it has waited for others to end. */
 #include <linux/futex.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,7 +62,8 @@ FRAME static void start_joined(void)
 int main(int argc, char **argv)
 {
 	long left_cnt = parse_long(argc >= 3 ? argv[1] : "", 0, 1000);
-	long status = parse_long(argc >= 3 ? argv[2] : "", 0, 127);
+	bool aborts = argc >= 3 && !strcmp(argv[2], "abort");
+	long status = aborts ? 0 : parse_long(argc >= 3 ? argv[2] : "", 0, 127);
 	long busy_cnt = parse_long(argc >= 4 ? argv[3] : "0", 0, 1000);
 
 	for (int i = 0; i < JOINED_CNT; i++)
@@ -71,5 +74,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i < busy_cnt; i++)
 		start_busy();
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+	if (aborts)
+		abort();
 	return (int)status;
 }

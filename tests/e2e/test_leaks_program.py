@@ -1,0 +1,117 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+"""Programs whose threads are counted from birth to end: what they leave behind is a leak."""
+import json
+import resource
+import subprocess
+from typing import Optional
+
+import lib
+from lib import WORKLOADS, attempt, check, finish, need_loiter
+from leaking import Report, check_sums, counting, creator, ended_well, place, words
+
+
+def run_program(*args: object) -> subprocess.CompletedProcess:
+    return lib.run_loiter("leaks", "-f", "json", "--exit-code", *args)
+
+
+def seen_program(*args: object) -> Report:
+    """Runs a program until loiter was in time to read its map for each birth. Whatever becomes of
+    that, it has a leak each time."""
+    def seen() -> Optional[Report]:
+        done = run_program(*args)
+        if done.returncode != 3:
+            raise RuntimeError(f"status {done.returncode}: {done.stderr}")
+        report = json.loads(done.stdout)
+        return None if "births_no_stack" in report["losses"] else report
+    return lib.wait_for("a report with all creators", seen)
+
+
+def test_program() -> None:
+    report = seen_program("--", WORKLOADS / "leaver", 3, 0)
+    check_sums("program", report)
+    process = report["processes"][0]
+    left = [group for group in process["groups"] if group["verdict"] == "leak"]
+    check("program: what it leaves is a leak, with who created it",
+          len(left) == 1 and creator(left[0]) == "start_left" and left[0]["left"] == 3 and
+          "3 had not ended when the process did" in left[0]["evidence"],
+          [words(group) for group in process["groups"]])
+    joined = [group for group in process["groups"] if creator(group) == "start_joined"]
+    check("program: and what it waited for is none",
+          sum(group["born"] for group in joined) == 5 and
+          all(group["verdict"] == "churn" for group in joined), [words(g) for g in joined])
+    check("program: it has ended", process["has_ended"])
+
+
+def test_busy() -> None:
+    """Threads that run as their program ends may be about to end themselves."""
+    done = run_program("--", WORKLOADS / "leaver", 0, 0, 4)
+    check("program: threads that it does not leave waiting are none", done.returncode == 0,
+          done.stderr + done.stdout)
+    groups = json.loads(done.stdout)["processes"][0]["groups"] if done.stdout else []
+    check("program: they count as ended", sum(group["ended"] for group in groups) == 5 + 4 and
+          not any(group["left"] for group in groups), [words(group) for group in groups])
+
+
+def test_status() -> None:
+    done = run_program("--", WORKLOADS / "leaver", 0, 0)
+    check("program: one that leaves none is well", done.returncode == 0, done.stderr + done.stdout)
+    done = run_program("--", WORKLOADS / "leaver", 0, 7)
+    check("program: one that fails has failed",
+          done.returncode == 1 and "ended with status 7" in done.stderr, done.stderr)
+    done = run_program("--", WORKLOADS / "leaver", 1, 7)
+    check("program: one that leaves some and fails has a leak", done.returncode == 3, done.stderr)
+    done = lib.run_loiter("leaks", "-q", "--", WORKLOADS / "leaver", 1, 0)
+    check("program: without --exit-code it is only told", done.returncode == 0 and
+          "leak: 1 thread" in done.stdout, done.stdout)
+
+
+def test_forks() -> None:
+    """What a program runs is watched as well."""
+    command = f"{WORKLOADS}/leaver 0 0; {WORKLOADS}/leaver 2 0; true"
+    report = seen_program("--", "/bin/sh", "-c", command)
+    leaks = [group for process in report["processes"] for group in process["groups"]
+             if group["verdict"] == "leak"]
+    check("program: each process for itself", len(leaks) == 1 and leaks[0]["left"] == 2,
+          [words(group) for group in leaks])
+
+
+def test_abort() -> None:
+    """All threads of a program that dumps core end with it, in another way than with one that
+    exits."""
+    resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE)[1:] * 2)
+    with lib.scratch_dir() as path:
+        report = seen_program("--", "/bin/sh", "-c",
+                              f"cd {path}; {WORKLOADS}/leaver 3 abort; rm -f core*")
+    leaks = [group for process in report["processes"] for group in process["groups"]
+             if group["verdict"] == "leak"]
+    check("abort: what it left is a leak", len(leaks) == 1 and leaks[0]["left"] == 3 and
+          creator(leaks[0]) == "start_left", [words(group) for group in leaks])
+
+
+def test_ends_with_process() -> None:
+    with lib.workload("leaky", "idle") as target, \
+            counting("-p", target.pid, "-d", "0", "--exit-code") as running:
+        target.stop()
+        report = ended_well("ends", running)
+    if not report:
+        return
+    check_sums("ends", report)
+    process = report["processes"][0]
+    check("ends: the process is told of", process["has_ended"] and process["pid"] == target.pid)
+    workers = [group for group in process["groups"] if place(group) == "worker_main"]
+    check("ends: with the threads that it ended with, which are no leak",
+          len(workers) == 1 and workers[0]["verdict"] != "leak" and workers[0]["left"] == 64 and
+          len(workers[0]["tids"]) == 64, [words(group) for group in process["groups"]])
+
+
+def main() -> None:
+    need_loiter()
+    for test in (test_program, test_busy, test_status, test_forks, test_abort,
+                 test_ends_with_process):
+        attempt(test.__name__, test)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
