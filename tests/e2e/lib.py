@@ -45,6 +45,16 @@ def sized(here: Any, in_vm: Any) -> Any:
     return in_vm if IN_VM else here
 
 
+def kernel_version() -> tuple[int, int]:
+    major, minor = re.match(r"(\d+)\.(\d+)", os.uname().release).groups()
+    return int(major), int(minor)
+
+
+def has_preempt_rt() -> bool:
+    """Whether this kernel is one of PREEMPT_RT, by what it says itself."""
+    return "PREEMPT_RT" in os.uname().version
+
+
 # The workload busy and its arguments: a report has each of its stacks, by thread.
 BUSY = ("busy", *sized((), (4, 1)))
 

@@ -124,11 +124,6 @@ def check_verdicts(name: str, verdicts: Verdicts, least_share: float,
           f"{verdicts.exact.total()} of {verdicts.total}")
 
 
-def is_unwatched(report: Report) -> bool:
-    """Whether the kernel does not tell of new code at an old address: PREEMPT_RT."""
-    return "code_unwatched" in report["losses"]
-
-
 def check_verdict(name: str, stderr: str, least: int) -> None:
     """Checks what --verify found: of at least @least stacks none is wrong."""
     found = VERIFIED.search(stderr)

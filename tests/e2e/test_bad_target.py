@@ -93,7 +93,8 @@ def check_faults(name: str, faults: list[str]) -> None:
 
 def test_moving(name: str, command: Command, kind: str, *args: object) -> None:
     with lib.workload(kind, *args) as target:
-        runs = [run(command, "dump", "-p", target.pid, "-f", "json") for _ in range(40)]
+        runs = [run(command, "dump", "-p", target.pid, "-f", "json")
+                for _ in range(lib.sized(40, 10))]
     check_faults(f"{name}, {kind}", [fault(done) for done in runs])
     reports = [threads_in(done) for done in runs]
     check(f"{name}, {kind}: it was seen", sum(map(bool, reports)) > len(reports) / 2,
@@ -107,7 +108,7 @@ def test_exiting(name: str, command: Command) -> None:
     """The target exits before, while and after it is looked at."""
     rand = random.Random(SEED)
     runs = []
-    for i in range(40):
+    for i in range(lib.sized(40, 10)):
         with lib.workload("exiting", 200) as target:
             proc = subprocess.Popen([*command, "dump", "-p", str(target.pid), "-f", "json"],
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -218,7 +219,7 @@ def test_truncated_meanwhile(name: str, command: Command) -> None:
     rand = random.Random(SEED)
     faults = []
     with lib.scratch_dir() as path:
-        for i in range(25):
+        for i in range(lib.sized(25, 8)):
             file = path / f"shrinking-{i}"
             with interpreted(lib.WORKLOADS / "mix", file) as target:
                 proc = subprocess.Popen([*command, "dump", "-p", str(target.pid), "-f", "json"],
@@ -249,7 +250,7 @@ def test_scribbled(name: str, command: Command) -> None:
     rand = random.Random(SEED)
     faults = []
     with lib.scratch_dir() as path:
-        for i in range(60):
+        for i in range(lib.sized(60, 12)):
             file = path / f"scribbled-{i}"
             with interpreted(lib.WORKLOADS / "ages", file, 8) as target:
                 scribble(rand, file)
@@ -290,7 +291,8 @@ def test_scribbled_meanwhile(name: str, command: Command) -> None:
     with lib.scratch_dir() as path:
         file = path / "flickering"
         with interpreted(lib.WORKLOADS / "mix", file) as target, flickering(rand, file):
-            dumps = [run(command, "dump", "-p", target.pid, "-f", "json") for _ in range(15)]
+            dumps = [run(command, "dump", "-p", target.pid, "-f", "json")
+                     for _ in range(lib.sized(15, 5))]
             records = [run(command, "record", "-p", target.pid, "-d", "50ms", "-f", "json")
                        for _ in range(5)]
     check_faults(f"{name}, scribbled on while it is read", [fault(done) for done in dumps])
@@ -321,6 +323,8 @@ def test_replaced(name: str, command: Command) -> None:
 def test_unreadable() -> None:
     """A binary that even we may not read: the stacks, and what is missing."""
     caps = "+bpf,+perfmon,+sys_ptrace"
+    if lib.kernel_version() < (5, 11):
+        caps += ",+sys_resource"  # maps count as locked memory
     with lib.scratch_dir() as path:
         path.chmod(0o755)
         program, file = path / "loiter", path / "closed"

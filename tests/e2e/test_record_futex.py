@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Iterator, Optional
 
 import lib
-from lib import LOITER, WORKLOADS, attempt, check, finish, need_loiter, note, skip, workload
-from recording import is_unwatched, window_start_ns
+from lib import (LOITER, WORKLOADS, attempt, check, finish, has_preempt_rt, need_loiter, note,
+                 skip, workload)
+from recording import window_start_ns
 from test_cgroup import cgroup, move
 
 Futex = dict[str, Any]
@@ -80,7 +81,7 @@ def missed(report: dict[str, Any]) -> int:
     """Returns how many events the kernel kept from loiter, by the report's own word. One that can
     be preempted within a program or within a map's system call runs no program meanwhile. Before
     6.7 it does not count these; of those kernels, the one with PREEMPT_RT can be preempted so."""
-    return report["losses"].get("events_missed", UNCOUNTED_MAX if is_unwatched(report) else 0)
+    return report["losses"].get("events_missed", UNCOUNTED_MAX if has_preempt_rt() else 0)
 
 
 def differ_by(seen: dict[str, Counts], told: dict[str, Counts]) -> int:
@@ -100,7 +101,7 @@ def seen_counts(futex: Futex) -> dict[str, Counts]:
 def lacks_uncounted(report: dict[str, Any], tallies: list[dict[str, Any]]) -> bool:
     """Whether calls lack in a recording on a kernel that does not count what it misses."""
     names = by_name(report)
-    return is_unwatched(report) and any(
+    return has_preempt_rt() and any(
         tally["name"] not in names or differ_by(seen_counts(names[tally["name"]]), tally)
         for tally in tallies if tally["waits"]["count"] or tally["wakes"]["count"])
 

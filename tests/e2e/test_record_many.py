@@ -7,9 +7,9 @@ import signal
 from typing import Optional
 
 import lib
-from lib import attempt, check, finish, need_loiter, note, workload
-from recording import (Recording, Report, Truth, check_verdict, check_verdicts, is_unwatched,
-                       judge_blocks, judged, recording)
+from lib import attempt, check, finish, has_preempt_rt, need_loiter, note, workload
+from recording import (Recording, Report, Truth, check_verdict, check_verdicts, judge_blocks,
+                       judged, recording)
 
 BIRTHS = lib.sized(20_000, 2000)
 FORKS = lib.sized(100, 20)
@@ -54,7 +54,7 @@ def test_births() -> None:
           (process["thread_count"], len(process["threads"])))
     verdicts = judge_blocks(report, BIRTH)
     # With PREEMPT_RT a thread can block at its first instruction, where its CFI is its creator's.
-    check_verdicts(name, verdicts, WHOLE_SHARE, 0.15 if is_unwatched(report) else 0)
+    check_verdicts(name, verdicts, WHOLE_SHARE, 0.15 if has_preempt_rt() else 0)
     waits = verdicts.exact[("birth_wait", "birth_main")]
     check(f"{name}: nearly all of their sleeps have that stack",
           WHOLE_SHARE * BIRTHS <= waits <= BIRTHS, waits)
