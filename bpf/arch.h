@@ -6,6 +6,7 @@
  *                arch_fill_syscall, arch_hit_user_mode
  *   of the task  arch_walk_start, arch_regs_pc, arch_regs_compat, arch_regs_syscall_nr,
  *                arch_regs_syscall_op, arch_regs_syscall_args, arch_regs_syscall_ret
+ *   frames       ARCH_RA_CFA_OFF
  *   signals      ARCH_SIGFRAME_FP_OFF, ARCH_SIGFRAME_SP_OFF, ARCH_SIGFRAME_PC_OFF
  *   calls        arch_futex_call, ARCH_NR_RESTART_SYSCALL
  *   memory       ARCH_KERNEL_STACK_BYTES, ARCH_PAGE_SHIFT, arch_fault_maps_code

@@ -79,6 +79,9 @@ static __always_inline bool arch_fill_syscall(struct wire_task *task, const stru
 	return true;
 }
 
+/* Where a frame has its return address, from its CFA. */
+#define ARCH_RA_CFA_OFF (-8)
+
 /* struct rt_sigframe behind pretcode: see arch_x86_64.c of user/unwind. */
 #define ARCH_SIGFRAME_FP_OFF (40 + 10 * 8)
 #define ARCH_SIGFRAME_SP_OFF (40 + 15 * 8)

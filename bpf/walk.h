@@ -14,8 +14,6 @@
 #include "bpf/rule.h"
 #include "bpf/task.h"
 
-#define RULE_PROBES 8
-#define RULE_KEY_EXACT (1ULL << 47)
 #define MISS_RESEND_NS 10000000ULL /* and twice that, up to so many times: */
 #define MISS_RESEND_TIMES 7
 #define COPY_CHUNK_BYTES 1024
@@ -134,7 +132,7 @@ static __always_inline __u64 find_rule(__u64 key)
 	__u32 at = wire_rule_slot(key);
 
 #pragma unroll
-	for (__u32 i = 0; i < RULE_PROBES; i++) {
+	for (__u32 i = 0; i < WIRE_RULE_PROBES; i++) {
 		__u32 idx = (at + i) & ((1 << WIRE_RULE_TABLE_BITS) - 1);
 		struct wire_rule *slot = bpf_map_lookup_elem(&rules, &idx);
 
@@ -185,8 +183,7 @@ static __always_inline int stack_word(struct walk_scratch *s, __u32 walker, __u6
 static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 walker)
 {
 	__u64 packed = s->pc | (s->exact ? WIRE_PC_EXACT : 0);
-	__u64 key = (s->pc & (RULE_KEY_EXACT - 1)) | (s->exact ? RULE_KEY_EXACT : 0) |
-		    ((__u64)s->space << 48);
+	__u64 key = wire_rule_key(s->space, s->pc, s->exact);
 	__u32 i = s->stack.pc_cnt, kind, flags;
 	__u64 rule, cfa, ra;
 	__s64 fp_off, cfa_off;
@@ -196,6 +193,8 @@ static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 walker)
 	s->stack.pc[i] = packed;
 	s->stack.pc_cnt = i + 1;
 	s->id = walk_mix(s->id, packed);
+	if (!key)
+		return WIRE_END_NO_RULE;
 	rule = find_rule(key);
 	if (!rule) {
 		s->miss_key = key;
@@ -235,7 +234,7 @@ static __always_inline __u32 walk_step(struct walk_scratch *s, __u32 walker)
 	if (flags & (RULE_GUESS | RULE_LEAF) && i + 1 < s->stack.guessed_idx)
 		s->stack.guessed_idx = i + 1;
 	if (!(flags & RULE_RA_IN_REG)) {
-		if (stack_word(s, walker, cfa - 8, &ra))
+		if (stack_word(s, walker, cfa + ARCH_RA_CFA_OFF, &ra))
 			return WIRE_END_UNREADABLE;
 	} else {
 		if (i)

@@ -330,13 +330,26 @@ struct wire_futex_wait {
 	__u8 may_restart; /* it was interrupted, and may go on as restart_syscall */
 };
 
-/* One learned rule. The key is written last: pc | exact << 47 | space << 48. */
+/* One learned rule. The key is written last; 0: an empty slot. */
 struct wire_rule {
-	__u64 key;
+	__u64 key;  /* wire_rule_key */
 	__u64 rule; /* struct rule */
 };
 
 #define WIRE_RULE_TABLE_BITS 17
+#define WIRE_RULE_PROBES 8	/* slots to look at */
+#define WIRE_RULE_PC_BITS 47	/* all addresses that a process has unless it asks for more */
+#define WIRE_RULE_SPACE_BITS 16 /* of an address space's number */
+
+/* Returns the key of the rule for @pc of address space @space, 0 when there can be none: what is
+ * read off a stack can be anything. */
+static inline __u64 wire_rule_key(__u32 space, __u64 pc, int exact)
+{
+	if (pc >> WIRE_RULE_PC_BITS)
+		return 0;
+	return pc | (exact ? 1ULL << WIRE_RULE_PC_BITS : 0) |
+	       (__u64)space << (64 - WIRE_RULE_SPACE_BITS);
+}
 
 /* Returns the slot to look for @key in first. The top bits of the product depend on every bit of
  * the key; code of many processes lies at the same addresses. */

@@ -346,6 +346,27 @@ static void test_futex_waits(void **state)
 	assert_false(wire_futex_wait_is_valid(&bad));
 }
 
+/* A rule is for one pc of one address space, and none is for what cannot be code: cut to the bits
+ * that there are, it would be the rule of other code. */
+static void test_rule_keys(void **state)
+{
+	const uint64_t pc = 0x7f0123456789, last = (1ULL << WIRE_RULE_PC_BITS) - 1;
+	const uint64_t keys[] = { wire_rule_key(1, pc, 0),     wire_rule_key(1, pc, 1),
+				  wire_rule_key(2, pc, 0),     wire_rule_key(0xffff, pc, 1),
+				  wire_rule_key(1, pc + 1, 0), wire_rule_key(1, last, 0),
+				  wire_rule_key(1, last, 1) };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		assert_true(keys[i] != 0);
+		for (size_t j = 0; j < i; j++)
+			assert_true(keys[i] != keys[j]);
+	}
+	assert_true(wire_rule_key(1, last + 1, 0) == 0);
+	assert_true(wire_rule_key(1, pc | 1ULL << 63, 0) == 0);
+	assert_true(wire_rule_key(1, 0xffffffffff600400, 1) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_deaths),
 		cmocka_unit_test(test_futex_keys),
 		cmocka_unit_test(test_futex_waits),
+		cmocka_unit_test(test_rule_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

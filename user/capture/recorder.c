@@ -22,8 +22,6 @@
 
 #define RULE_TABLE_SLOTS (1u << WIRE_RULE_TABLE_BITS)
 #define RULE_TABLE_BYTES (RULE_TABLE_SLOTS * sizeof(struct wire_rule))
-#define RULE_PROBES 8
-#define RULE_KEY_EXACT (1ULL << 47)
 
 /* As in bpf/watch.h. */
 #define WATCHED_MAX 4194304
@@ -376,13 +374,14 @@ void recorder_put_code(struct recorder *recorder, uint32_t space, uint64_t code_
 void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, bool exact,
 		       struct rule rule)
 {
-	uint64_t key =
-		(pc & (RULE_KEY_EXACT - 1)) | (exact ? RULE_KEY_EXACT : 0) | (uint64_t)space << 48;
+	uint64_t key = wire_rule_key(space, pc, exact);
 	uint32_t at = wire_rule_slot(key);
 	uint64_t bits;
 
+	if (!key)
+		return; /* its walks end there, without asking */
 	memcpy(&bits, &rule, sizeof(bits));
-	for (uint32_t i = 0; i < RULE_PROBES; i++) {
+	for (uint32_t i = 0; i < WIRE_RULE_PROBES; i++) {
 		struct wire_rule *slot = &recorder->rules[(at + i) & (RULE_TABLE_SLOTS - 1)];
 
 		if (slot->key && slot->key != key)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/wire.h"
+
 /* Returns the name of system call @nr, or NULL when it is not known. */
 const char *arch_syscall_name(int64_t nr);
 
@@ -18,6 +20,13 @@ extern const unsigned int arch_reg_pc, arch_reg_sp, arch_reg_fp, arch_reg_cnt;
 
 /* The register that holds the return address where CFI says so (vfork's wrapper), as a number. */
 extern const unsigned int arch_reg_ra;
+
+/* Where a frame has its return address, from its CFA. */
+extern const int64_t arch_ra_cfa_off;
+
+/* How to step out of code without CFI, if it did as most does: of a leaf that pushed nothing, and
+ * by the frame pointer. */
+extern const struct rule arch_rule_leaf, arch_rule_frame_pointer;
 
 /* Where the signal frame that the kernel pushes keeps the interrupted registers, from the sp of the
  * restorer (struct rt_sigframe). */

@@ -4,6 +4,11 @@
 
 const unsigned int arch_reg_pc = 16, arch_reg_sp = 7, arch_reg_fp = 6, arch_reg_cnt = 17;
 const unsigned int arch_reg_ra = 5; /* rdi */
+const int64_t arch_ra_cfa_off = -8;
+const struct rule arch_rule_leaf = { .kind = RULE_SP, .flags = RULE_LEAF, .cfa_off = 8 };
+const struct rule arch_rule_frame_pointer = {
+	.kind = RULE_FP, .flags = RULE_GUESS, .fp_off = -16, .cfa_off = 16
+};
 
 /* struct rt_sigframe without pretcode: ucontext starts at sp, its mcontext 40 bytes in; gregs are
  * r8..r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip. */

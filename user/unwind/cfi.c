@@ -236,7 +236,7 @@ static bool derive_return_address(Dwarf_Frame *frame, struct rule *rule)
 		return false;
 	}
 	return !(cnt == 2 && ops[0].atom == DW_OP_call_frame_cfa &&
-		 ops[1].atom == DW_OP_plus_uconst && (int64_t)ops[1].number == -8);
+		 ops[1].atom == DW_OP_plus_uconst && (int64_t)ops[1].number == arch_ra_cfa_off);
 }
 
 static struct rule derive_from_frame(Dwarf_Frame *frame, uint64_t file_pc)
@@ -256,10 +256,6 @@ static struct rule derive_from_frame(Dwarf_Frame *frame, uint64_t file_pc)
 
 static struct rule derive(struct cfi *cfi, uint64_t pc, bool exact)
 {
-	static const struct rule leaf = { .kind = RULE_SP, .flags = RULE_LEAF, .cfa_off = 8 };
-	static const struct rule frame_pointer = {
-		.kind = RULE_FP, .flags = RULE_GUESS, .fp_off = -16, .cfa_off = 16
-	};
 	uint64_t lookup_pc = exact ? pc : pc - 1;
 	const struct mapping *mapping = maps_find(cfi->maps, lookup_pc);
 	const struct module *module;
@@ -272,7 +268,7 @@ static struct rule derive(struct cfi *cfi, uint64_t pc, bool exact)
 		return (struct rule){ .kind = RULE_UNMAPPED };
 	module = modules_find(cfi->modules, lookup_pc);
 	if (!module || !module->dwfl)
-		return frame_pointer;
+		return arch_rule_frame_pointer;
 	state = module_state(cfi, module);
 	frame = find_frame(module, state, lookup_pc, &bias);
 	if (!exact && state->is_go && is_go_stack_end(module, lookup_pc)) {
@@ -282,9 +278,9 @@ static struct rule derive(struct cfi *cfi, uint64_t pc, bool exact)
 	if (frame)
 		rule = derive_from_frame(frame, lookup_pc - bias);
 	else
-		rule = exact ? leaf : frame_pointer;
+		rule = exact ? arch_rule_leaf : arch_rule_frame_pointer;
 	free(frame);
-	return module_is_lost(module) ? frame_pointer : rule;
+	return module_is_lost(module) ? arch_rule_frame_pointer : rule;
 }
 
 struct rule cfi_rule(struct cfi *cfi, uint64_t pc, bool exact)

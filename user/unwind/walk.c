@@ -133,7 +133,7 @@ static enum stack_end step_frame(const struct unwinder *unwinder, const struct r
 		return no_cfi ? STACK_END_NO_CFI : unreadable(memory);
 	if (rule->flags & RULE_RA_IN_REG)
 		ra = at->ra_reg;
-	else if (!stack_memory_read(memory, cfa - sizeof(ra), &ra))
+	else if (!stack_memory_read(memory, cfa + (uint64_t)arch_ra_cfa_off, &ra))
 		return no_cfi ? STACK_END_NO_CFI : unreadable(memory);
 	if (!read_caller_fp(rule, at, cfa, memory, &fp))
 		return no_cfi ? STACK_END_NO_CFI : unreadable(memory);
