@@ -321,7 +321,8 @@ def postgres_user() -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def postgres() -> contextlib.AbstractContextManager[Target]:
+@contextlib.contextmanager
+def postgres() -> Iterator[Target]:
     user = postgres_user()
 
     def argv(path: Path, port: int) -> list[str]:
@@ -331,7 +332,13 @@ def postgres() -> contextlib.AbstractContextManager[Target]:
                        check=True, stdout=subprocess.DEVNULL, cwd=path, **user)
         return [postgres_program("postgres"), "-D", str(path / "data"), "-p", str(port),
                 "-k", str(path), "-c", "listen_addresses=127.0.0.1", "-F"]
-    return server("postgres", argv, **user)
+
+    with server("postgres", argv, **user) as target:
+        # It answers before it is up, and then turns everybody away.
+        ready = [postgres_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(target.port)]
+        wait_for("postgres to be up",
+                 lambda: subprocess.run(ready, check=False).returncode == 0)
+        yield target
 
 
 @contextlib.contextmanager
