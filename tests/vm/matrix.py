@@ -18,7 +18,7 @@ import kernels
 import plan
 import vm
 from errors import SetupError
-from outcome import Reader, Result
+from outcome import WHY_ENDED, Reader, Result, judge_kernel
 
 LOG_DIR = plan.REPO / "build" / "vm"
 GUEST = plan.REPO / "tests" / "vm" / "guest.py"
@@ -26,9 +26,8 @@ SHORT = ("5.10", "newest")
 JOBS_MAX = 4  # of some 2 GB each
 MEM_MB = 1536
 LIMIT_S = 3000  # on a machine that has other things to do as well
-KERNEL = "kernel"  # a row of the table that is no test: it ran, and complained of nothing
+KERNEL = "kernel"  # a row of the table that is no test: it ran to its end without a complaint
 NOT_REACHED = "not reached"
-WHY_ENDED = {vm.TIMED_OUT: "the VM took too long", vm.KERNEL_DIED: "the kernel died"}
 FAULTS_MAX = 25
 
 print_lock = threading.Lock()
@@ -88,7 +87,7 @@ def boot(column: Column, cells: list[plan.Cell], log: Path) -> None:
             column.results[cell.name] = Result(failed=1, faults=[why])
         elif cell.name not in column.results:
             column.results[cell.name] = Result(failed=1, faults=[NOT_REACHED])
-    column.results[KERNEL] = reader.read_kernel_log(ended.said_meanwhile())
+    column.results[KERNEL] = judge_kernel(ended)
 
 
 def run_column(kernel: str, cells: list[plan.Cell]) -> Column:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 import budgets
+import vm
 
 START = re.compile(r"== start (\S+)$")
 END = re.compile(r"== end (\S+): status (-?\d+), (\d+) s$")
@@ -13,8 +14,10 @@ FAULT = re.compile(r"  FAIL  |not ok |FAILED ")
 INSNS = re.compile(r"insns (\w+) (\d+)$")
 # What a kernel says when something of it is broken, on our account as likely as not.
 KERNEL_FAULT = re.compile(r"\bBUG: |\bWARNING: |\bOops\b|general protection|Out of memory|"
-                          r"invoked oom-killer|blocked for more than|bad: scheduling")
+                          r"invoked oom-killer|blocked for more than|bad: scheduling|"
+                          r"Kernel panic|kernel BUG at")
 SKIP_STATUS = 77
+WHY_ENDED = {vm.TIMED_OUT: "the VM took too long", vm.KERNEL_DIED: "the kernel died"}
 
 
 @dataclass
@@ -95,12 +98,20 @@ class Reader:
         self.results[self.current] = result
         self.current = ""
 
-    def read_kernel_log(self, lines: list[str]) -> Result:
-        """Returns what the kernel has to complain of."""
-        ret = Result()
-        for line in lines:
-            if KERNEL_FAULT.search(line):
-                ret.fail(line.strip())
-        if not ret.failed:
-            ret.passed = 1
-        return ret
+
+def judge_kernel(ended: vm.Ended) -> Result:
+    """Returns what the kernel has to complain of, to its very end, and what of its VM went wrong.
+    A log that lacks a mark is not all that the kernel said, so nothing in it is no good news."""
+    ret = Result()
+    if ended.status:
+        ret.fail(WHY_ENDED.get(ended.status, f"what runs the tests ended with {ended.status}"))
+    elif not ended.in_time:
+        ret.fail("the VM did not turn itself off")
+    for mark in ended.missing_marks():
+        ret.fail(f"no '{mark}' in the kernel's log")
+    for line in ended.said_since_begin():
+        if KERNEL_FAULT.search(line):
+            ret.fail(line.strip())
+    if not ret.failed:
+        ret.passed = 1
+    return ret

@@ -49,12 +49,23 @@ class Ended:
     """How a VM ended."""
     status: int  # the command's, or one of those above
     kernel_log: list[str]
+    in_time: bool = True  # it was off before its limit; else it can have a status all the same
+
+    def said_since_begin(self) -> list[str]:
+        """Returns what the kernel said once the command began; all when it never did."""
+        begin = next((i + 1 for i, line in enumerate(self.kernel_log) if BEGIN in line), 0)
+        return self.kernel_log[begin:]
 
     def said_meanwhile(self) -> list[str]:
-        """Returns what the kernel said while the command ran; all when it never began."""
-        begin = next((i + 1 for i, line in enumerate(self.kernel_log) if BEGIN in line), 0)
-        end = next((i for i, line in enumerate(self.kernel_log) if END in line), None)
-        return self.kernel_log[begin:end]
+        """The same without how it was turned off, which is of interest when that failed alone."""
+        lines = self.said_since_begin()
+        if self.status in (TIMED_OUT, KERNEL_DIED) or not self.in_time:
+            return lines
+        return lines[:next((i for i, line in enumerate(lines) if END in line), None)]
+
+    def missing_marks(self) -> list[str]:
+        """Returns what the kernel's log has to have of init and has not."""
+        return [mark for mark in (BEGIN, END) if not any(mark in line for line in self.kernel_log)]
 
 
 def _qemu_argv(machine: Machine, vmlinuz: Path, initrd: Path, folder: Path) -> list[str]:
@@ -145,5 +156,5 @@ def boot(name: str, machine: Machine, command: Sequence[str], out: Optional[int]
         status = "".join(_read_lines(folder / "status")).strip()
         log = _read_lines(folder / "log")
     if status.isdecimal():
-        return Ended(int(status), log)
-    return Ended(KERNEL_DIED if in_time else TIMED_OUT, log)
+        return Ended(int(status), log, in_time)
+    return Ended(KERNEL_DIED if in_time else TIMED_OUT, log, in_time)
