@@ -18,7 +18,7 @@ import kernels
 import plan
 import vm
 from errors import SetupError
-from outcome import WHY_ENDED, Reader, Result, judge_kernel
+from outcome import COUNTING, WHY_ENDED, Reader, Result, judge_kernel
 
 LOG_DIR = plan.REPO / "build" / "vm"
 GUEST = plan.REPO / "tests" / "vm" / "guest.py"
@@ -159,7 +159,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, JOBS_MAX),
                         help="VMs at a time (default: %(default)s)")
     parser.add_argument("kernels", nargs="*", metavar="KERNEL")
-    return parser.parse_args()
+    args = parser.parse_args()
+    there = [cell.name for cell in plan.CELLS]
+    for name in args.test:
+        if name not in there:
+            why = plan.LEFT_OUT.get(name) or f"no such test; there are {', '.join(there)}"
+            parser.error(f"--test {name}: {why}")
+    if args.write_budgets and args.test and COUNTING not in args.test:
+        parser.error(f"--write-budgets: nothing is counted without --test {COUNTING}")
+    return args
 
 
 def choose(args: argparse.Namespace) -> tuple[list[str], list[plan.Cell]]:

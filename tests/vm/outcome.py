@@ -17,6 +17,7 @@ KERNEL_FAULT = re.compile(r"\bBUG: |\bWARNING: |\bOops\b|general protection|Out 
                           r"invoked oom-killer|blocked for more than|bad: scheduling|"
                           r"Kernel panic|kernel BUG at")
 SKIP_STATUS = 77
+COUNTING = "count_insns"  # the test that says how many instructions each program has
 WHY_ENDED = {vm.TIMED_OUT: "the VM took too long", vm.KERNEL_DIED: "the kernel died"}
 
 
@@ -92,7 +93,7 @@ class Reader:
             result.fail(f"exit status {status}")
         elif not match and not status:
             result.passed += 1
-        if self.current == "count_insns":
+        if self.current == COUNTING:
             for why in budgets.overdrawn(self.insns):
                 result.fail(why)
         self.results[self.current] = result
