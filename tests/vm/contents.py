@@ -7,6 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Iterable, Iterator
 
+import stop
+from errors import SetupError
+
 REPO = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -46,6 +49,7 @@ PYTHON_LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "ensurepip", "tkinter"
 BUILD_ID_BYTES = 20
 BUILD_ID_NOTE = b"\x04\0\0\0" + bytes([BUILD_ID_BYTES, 0, 0, 0]) + b"\x03\0\0\0GNU\0"
 NOTES_WITHIN_BYTES = 8192
+NOT_DYNAMIC = "not a dynamic executable"
 DEBUG_DIR = "/usr/lib/debug/.build-id"
 
 # Of this tree, for every run.
@@ -74,8 +78,10 @@ def _python_library() -> Iterator[str]:
     """Yields the standard library of the python3 that the VMs have, compiled files too."""
     ask = "import sysconfig; print(sysconfig.get_path('stdlib'))"
     done = subprocess.run([find_program("python3"), "-c", ask], stdout=subprocess.PIPE, text=True,
-                          check=True)
+                          check=False)
     top = done.stdout.strip()
+    if done.returncode or not top:
+        raise SetupError(f"python3 does not say where its library is: status {done.returncode}")
     for path in _walk(top, PYTHON_LEFT_OUT):
         if not os.path.relpath(path, top).startswith("config-"):
             yield path
@@ -138,13 +144,30 @@ def debug_files(paths: Iterable[str]) -> list[str]:
     return [path for path in files if os.path.exists(path)]
 
 
+def _ldd(paths: list[str]) -> str:
+    """Returns what ldd says of @paths. It has one status for all of them, and fails for what is
+    linked statically: only of a single file can be told that this was the reason."""
+    stop.check()
+    done = subprocess.run(["ldd", *paths], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, env={**os.environ, "LC_ALL": "C"}, check=False)
+    if not done.returncode:
+        return done.stdout
+    if done.returncode < 0:
+        raise SetupError(f"ldd was ended by signal {-done.returncode}")
+    if len(paths) > 1:
+        half = len(paths) // 2
+        return _ldd(paths[:half]) + _ldd(paths[half:])
+    if NOT_DYNAMIC in done.stderr:
+        return ""
+    said = (done.stderr + done.stdout).strip() or f"exit status {done.returncode}"
+    raise SetupError(f"ldd {paths[0]}: {said}")
+
+
 def libraries(paths: list[str]) -> set[str]:
     """Returns the shared libraries that programs and libraries of @paths need, the loader too."""
     found: set[str] = set()
     elves = [path for path in paths if is_elf(path) and not path.endswith((".o", ".a"))]
     for start in range(0, len(elves), 100):
-        done = subprocess.run(["ldd", *elves[start:start + 100]], stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, text=True, check=False)
-        found.update(word for word in done.stdout.split()
+        found.update(word for word in _ldd(elves[start:start + 100]).split()
                      if word.startswith("/") and not word.endswith(":"))
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Sequence
 
 import contents
+import stop
 from cpio import Archive
 from errors import SetupError
 
@@ -56,6 +57,7 @@ def _write_base(out: BinaryIO, init: Path) -> list[str]:
     files = contents.base_files()
     libraries = sorted(contents.libraries([*files, str(init)]))
     for path in [*files, *libraries, *contents.debug_files(libraries)]:
+        stop.check()
         archive.add(path)
     archive.close()
     return archive.files
@@ -74,9 +76,11 @@ def base(cache: Path) -> Path:
         _compile_init(init)
         with open(new, "wb") as out:
             files = _write_base(out, init)
+        new_state = Path(scratch) / "state"
+        new_state.write_text("\n".join([_recipe_hash(), *map(_state_of, files)]) + "\n")
         state.unlink(missing_ok=True)
         new.rename(ret)
-        state.write_text("\n".join([_recipe_hash(), *map(_state_of, files)]) + "\n")
+        new_state.rename(state)  # whole, so that nothing goes for fresh by half a list
     return ret
 
 

@@ -20,9 +20,10 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import IO, Iterator, Optional
 
 import image
+import stop
 from errors import SetupError
 
 SERIES = ("5.10", "6.1", "6.1-rt", "6.12", "6.18", "newest")
@@ -39,6 +40,7 @@ NAME = re.compile(r"(newest|\d+\.\d+(?:\.\d+)*)(?:-(rt|cloud))?")
 PACKAGE = re.compile(r"linux-(?:binary|image)-\d\S*?(?:-(cloud|rt))?-amd64")
 TRIES_MAX = 4  # an index can name what the mirror does not have any more
 INDEX_AGE_MAX_S = 3600
+LOCK_POLL_S = 0.2
 
 
 @dataclass
@@ -65,12 +67,22 @@ def cache_dir() -> Path:
     return Path(os.environ.get("LOITER_VM_CACHE") or os.path.join(home, "loiter-vm")).absolute()
 
 
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
 @contextlib.contextmanager
 def locked(cache: Path) -> Iterator[None]:
     """Keeps other runs from filling the cache at the same time."""
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "lock", "w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while not _try_lock(file):
+            stop.check()
+            time.sleep(LOCK_POLL_S)
         yield
 
 
@@ -218,13 +230,16 @@ def _unpack(package: Path, to: Path) -> bool:
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)],
                           stdout=subprocess.PIPE) as proc:
         found = False
-        with tarfile.open(fileobj=proc.stdout, mode="r|") as files:
-            for entry in files:
-                data = files.extractfile(entry) if entry.isfile() else None
-                if data and os.path.basename(entry.name).startswith("vmlinuz"):
-                    with open(to, "wb") as out:
-                        shutil.copyfileobj(data, out)
-                    found = True
+        try:
+            with tarfile.open(fileobj=proc.stdout, mode="r|") as files:
+                for entry in files:
+                    data = files.extractfile(entry) if entry.isfile() else None
+                    if data and os.path.basename(entry.name).startswith("vmlinuz"):
+                        with open(to, "wb") as out:
+                            shutil.copyfileobj(data, out)
+                        found = True
+        except tarfile.TarError as error:
+            raise SetupError(f"'{package.name}' cannot be unpacked: {error}") from None
     return found
 
 
@@ -260,6 +275,7 @@ def _fetch(name: str, cache: Path) -> Kernel:
     apt.update()
     offers = _fitting(name, apt.offers())
     for offer in offers[:TRIES_MAX]:
+        stop.check()
         if have and have.version == offer.version:
             return have
         with tempfile.TemporaryDirectory(dir=cache) as scratch:

@@ -16,6 +16,7 @@ from pathlib import Path
 import budgets
 import kernels
 import plan
+import stop
 import vm
 from errors import SetupError
 from outcome import COUNTING, WHY_ENDED, Reader, Result, judge_kernel
@@ -29,6 +30,7 @@ LIMIT_S = 3000  # on a machine that has other things to do as well
 KERNEL = "kernel"  # a row of the table that is no test: it ran to its end without a complaint
 NOT_REACHED = "not reached"
 FAULTS_MAX = 25
+INTERRUPTED = 130  # exit status
 
 print_lock = threading.Lock()
 
@@ -99,6 +101,15 @@ def run_column(kernel: str, cells: list[plan.Cell]) -> Column:
     except SetupError as error:
         column.results[KERNEL] = Result(failed=1, faults=[f"no VM: {error}"])
     return column
+
+
+def run_columns(names: list[str], cells: list[plan.Cell], job_cnt: int) -> list[Column]:
+    with ThreadPoolExecutor(job_cnt) as pool:
+        try:
+            return list(pool.map(lambda name: run_column(name, cells), names))
+        except KeyboardInterrupt:
+            stop.ask()  # the pool waits for what it has begun
+            raise
 
 
 def print_table(columns: list[Column], cells: list[plan.Cell]) -> None:
@@ -182,8 +193,10 @@ def main() -> int:
     args = parse_args()
     names, cells = choose(args)
     LOG_DIR.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(args.jobs) as pool:
-        columns = list(pool.map(lambda name: run_column(name, cells), names))
+    try:
+        columns = run_columns(names, cells, args.jobs)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     print_table(columns, cells)
     print_skips(columns)
     print_budgets(columns, args.write_budgets)

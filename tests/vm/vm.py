@@ -13,6 +13,7 @@ from typing import Iterator, Optional, Sequence
 
 import initramfs
 import kernels
+import stop
 from errors import SetupError
 
 TIMED_OUT = 124
@@ -120,13 +121,12 @@ def _read_lines(path: Path) -> list[str]:
 
 def _run(argv: list[str], limit_s: int, out: Optional[int]) -> bool:
     """Runs qemu with its first line on @out, at most for @limit_s. Returns whether it ended."""
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out) as proc:
+    with stop.started(argv, stdin=subprocess.DEVNULL, stdout=out) as proc:
         try:
             proc.wait(limit_s)
         except subprocess.TimeoutExpired:
             return False
-        finally:
-            proc.kill()
+    stop.check()
     return True
 
 
