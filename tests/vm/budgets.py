@@ -50,6 +50,13 @@ def changes(counts: Counts) -> list[str]:
     return ret
 
 
+def uncounted(kernel: str, now: dict[str, int]) -> list[str]:
+    """Returns what the table has of a kernel and was not loaded there this time."""
+    return [f"{program}: not loaded, but tests/vm/budgets.tsv has {count} instructions of it; "
+            "make test-vm-budgets when that is as it should be"
+            for program, count in sorted(read().get(kernel, {}).items()) if program not in now]
+
+
 def overdrawn(now: dict[str, int]) -> list[str]:
     """Returns what is beyond its budget on a kernel."""
     return [f"{program}: {count} instructions, more than half of {LIMIT}"

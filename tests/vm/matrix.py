@@ -39,6 +39,7 @@ print_lock = threading.Lock()
 class Column:
     """What came of one kernel."""
     kernel: str
+    is_budgeted: bool = True  # it has to load what budgets.tsv has of it
     version: str = ""
     results: dict[str, Result] = field(default_factory=dict)
     insns: dict[str, int] = field(default_factory=dict)
@@ -70,7 +71,7 @@ def read_lines(fd: int, column: Column, reader: Reader, log: Path) -> None:
 
 def boot(column: Column, cells: list[plan.Cell], log: Path) -> None:
     """Runs @cells in one VM and fills @column."""
-    reader = Reader()
+    reader = Reader(column.kernel if column.is_budgeted else "")
     read_end, write_end = os.pipe()
     thread = threading.Thread(target=read_lines, args=(read_end, column, reader, log))
     thread.start()
@@ -92,21 +93,19 @@ def boot(column: Column, cells: list[plan.Cell], log: Path) -> None:
     column.results[KERNEL] = judge_kernel(ended)
 
 
-def run_column(kernel: str, cells: list[plan.Cell]) -> Column:
-    column = Column(kernel)
+def run_column(column: Column, cells: list[plan.Cell]) -> None:
     try:
-        column.version = kernels.get(kernel).version
-        say(f"  {kernel}: {column.version}")
-        boot(column, cells, LOG_DIR / f"{kernel}.log")
+        column.version = kernels.get(column.kernel).version
+        say(f"  {column.kernel}: {column.version}")
+        boot(column, cells, LOG_DIR / f"{column.kernel}.log")
     except SetupError as error:
         column.results[KERNEL] = Result(failed=1, faults=[f"no VM: {error}"])
-    return column
 
 
-def run_columns(names: list[str], cells: list[plan.Cell], job_cnt: int) -> list[Column]:
+def run_columns(columns: list[Column], cells: list[plan.Cell], job_cnt: int) -> None:
     with ThreadPoolExecutor(job_cnt) as pool:
         try:
-            return list(pool.map(lambda name: run_column(name, cells), names))
+            list(pool.map(lambda column: run_column(column, cells), columns))
         except KeyboardInterrupt:
             stop.ask()  # the pool waits for what it has begun
             raise
@@ -156,7 +155,11 @@ def print_budgets(columns: list[Column], write: bool) -> None:
         print("\nverifier instructions, other than in tests/vm/budgets.tsv:")
         print(*(f"  {line}" for line in lines), sep="\n")
     if write:
-        budgets.write(counts)
+        bad = [column.kernel for column in columns
+               if any(result.failed for result in column.results.values())]
+        if bad:
+            print(f"\nnot written to tests/vm/budgets.tsv, as not all went well: {', '.join(bad)}")
+        budgets.write({kernel: now for kernel, now in counts.items() if kernel not in bad})
 
 
 def parse_args() -> argparse.Namespace:
@@ -193,8 +196,9 @@ def main() -> int:
     args = parse_args()
     names, cells = choose(args)
     LOG_DIR.mkdir(parents=True, exist_ok=True)
+    columns = [Column(name, not args.write_budgets) for name in names]
     try:
-        columns = run_columns(names, cells, args.jobs)
+        run_columns(columns, cells, args.jobs)
     except KeyboardInterrupt:
         return INTERRUPTED
     print_table(columns, cells)

@@ -44,9 +44,11 @@ class Result:
 
 
 class Reader:
-    """Reads the lines of one VM. results has a test once it ended; insns what it counted."""
+    """Reads the lines of one VM. results has a test once it ended; insns what it counted, which
+    has to be all that is known of the kernel @budgeted."""
 
-    def __init__(self) -> None:
+    def __init__(self, budgeted: str = "") -> None:
+        self._budgeted = budgeted
         self.results: dict[str, Result] = {}
         self.insns: dict[str, int] = {}
         self.current = ""
@@ -94,7 +96,8 @@ class Reader:
         elif not match and not status:
             result.passed += 1
         if self.current == COUNTING:
-            for why in budgets.overdrawn(self.insns):
+            for why in budgets.overdrawn(self.insns) + budgets.uncounted(self._budgeted,
+                                                                         self.insns):
                 result.fail(why)
         self.results[self.current] = result
         self.current = ""
