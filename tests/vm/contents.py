@@ -138,10 +138,9 @@ def _build_id(path: str) -> str:
 
 
 def debug_files(paths: Iterable[str]) -> list[str]:
-    """Returns the separate debug files that there are of @paths."""
+    """Returns where separate debug files of @paths are, when they are installed."""
     ids = (_build_id(path) for path in paths if is_elf(path))
-    files = (f"{DEBUG_DIR}/{build_id[:2]}/{build_id[2:]}.debug" for build_id in ids if build_id)
-    return [path for path in files if os.path.exists(path)]
+    return [f"{DEBUG_DIR}/{build_id[:2]}/{build_id[2:]}.debug" for build_id in ids if build_id]
 
 
 def _ldd(paths: list[str]) -> str:

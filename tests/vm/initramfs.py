@@ -21,19 +21,26 @@ RECIPE = [HERE / name for name in ("contents.py", "cpio.py", "initramfs.py", "in
 
 
 def _state_of(path: str) -> str:
-    found = os.stat(path)
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return f"- - {path}"
     return f"{found.st_size} {found.st_mtime_ns} {path}"
 
 
-def _recipe_hash() -> str:
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in RECIPE)).hexdigest()
+def _made_of() -> str:
+    """Returns what the base is made by, and of which files, so that it is made anew when one more
+    is installed. The libraries are not among them: they are those of these files."""
+    parts = [path.read_bytes() for path in RECIPE] + sorted(map(os.fsencode, contents.base_files()))
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def _is_fresh(base: Path, state: Path) -> bool:
-    """Whether what the base was made of and by is as it was then."""
+    """Whether what the base was made of and by is as it was then, and what there was not is still
+    not there."""
     try:
         lines = state.read_text().splitlines()
-        return base.exists() and lines[0] == _recipe_hash() and \
+        return base.exists() and lines[0] == _made_of() and \
             all(_state_of(line.split(" ", 2)[2]) == line for line in lines[1:])
     except (OSError, IndexError):
         return False
@@ -49,18 +56,21 @@ def _compile_init(path: Path) -> None:
 
 
 def _write_base(out: BinaryIO, init: Path) -> list[str]:
-    """Returns the files that were taken."""
+    """Returns the files that were taken, and those that would have been."""
     archive = Archive(out)
     for path in ("/dev", "/proc", "/sys", "/run", "/root", "/tmp", "/vm", "/etc"):
         archive.add_dir(path)
     archive.add_bytes("/init", init.read_bytes(), 0o755)
     files = contents.base_files()
     libraries = sorted(contents.libraries([*files, str(init)]))
-    for path in [*files, *libraries, *contents.debug_files(libraries)]:
+    debug_files = contents.debug_files(libraries)
+    absent = [path for path in debug_files if not os.path.exists(path)]
+    for path in [*files, *libraries, *debug_files]:
         stop.check()
-        archive.add(path)
+        if path not in absent:
+            archive.add(path)
     archive.close()
-    return archive.files
+    return archive.files + absent
 
 
 def base(cache: Path) -> Path:
@@ -68,6 +78,7 @@ def base(cache: Path) -> Path:
     ret, state = cache / "base.cpio", cache / "base.state"
     if _is_fresh(ret, state):
         return ret
+    made_of = _made_of()  # before, so that what changes meanwhile is noticed
     missing = contents.missing_programs()
     if missing:
         raise SetupError(f"not installed: {', '.join(missing)}; sudo ./deps.sh install test")
@@ -77,7 +88,7 @@ def base(cache: Path) -> Path:
         with open(new, "wb") as out:
             files = _write_base(out, init)
         new_state = Path(scratch) / "state"
-        new_state.write_text("\n".join([_recipe_hash(), *map(_state_of, files)]) + "\n")
+        new_state.write_text("\n".join([made_of, *map(_state_of, files)]) + "\n")
         state.unlink(missing_ok=True)
         new.rename(ret)
         new_state.rename(state)  # whole, so that nothing goes for fresh by half a list
