@@ -273,24 +273,28 @@ def _fetch(name: str, cache: Path) -> Kernel:
     have = _read(name, folder)
     apt = Apt(cache / "apt")
     apt.update()
+    trouble = f"Debian's index could not be had: {apt.complaint}" if apt.complaint else ""
     offers = _fitting(name, apt.offers())
     for offer in offers[:TRIES_MAX]:
         stop.check()
         if have and have.version == offer.version:
-            return have
+            break
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             package = apt.download(offer, Path(scratch))
             if package and _store(name, offer, package, Path(scratch), folder):
+                have = _read(name, folder)
                 break
-    got = _read(name, folder)
-    if got:
-        return got
-    why = f"Debian's index has none in {', '.join(sum(SUITES.values(), ()))}"
-    if offers:
-        why = f"{offers[0].package} could not be had: {apt.complaint or 'it has no image'}"
-    elif apt.complaint:
-        why = f"Debian's index could not be had: {apt.complaint}"
-    raise SetupError(f"no kernel {name}: none in the cache ({cache}), and {why}")
+        if not package:
+            trouble = trouble or f"{offer.package} could not be had: {apt.complaint}"
+    if not offers:
+        trouble = trouble or f"Debian's index has none in {', '.join(sum(SUITES.values(), ()))}"
+    if not have:
+        raise SetupError(f"no kernel {name}: none in the cache ({cache}), and "
+                         f"{trouble or f'none in {offers[0].package}'}")
+    if trouble:
+        print(f"vm: {name} is {have.version}, which may not be the newest: {trouble}",
+              file=sys.stderr)
+    return have
 
 
 def _read_file(path: str) -> Kernel:
