@@ -5,13 +5,16 @@
 The last line is "N passed, N failed, N skipped", counted in checks. It fails when one check did, on
 one kernel; what is skipped is named with its reason. What each VM said is kept in build/vm."""
 import argparse
+import contextlib
 import os
 import sys
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional
 
 import budgets
 import kernels
@@ -50,27 +53,74 @@ class Column:
         return f"{self.kernel} ({number})" if self.kernel == "newest" and number else self.kernel
 
 
+    def fail(self, why: str) -> None:
+        """Counts a fault that is no test's."""
+        self.results.setdefault(KERNEL, Result()).fail(why)
+
+
+def log_path(kernel: str) -> Path:
+    """Returns where what a VM says is kept. What the kernel says is beside it, as .klog."""
+    return LOG_DIR / f"{kernel.strip('/').replace('/', '-')}.log"
+
+
+def may_write_logs(names: list[str]) -> bool:
+    """Says so when the logs cannot be written, before a VM has run for nothing."""
+    try:
+        LOG_DIR.mkdir(parents=True, exist_ok=True)
+        for path in map(log_path, names):
+            for file in (path, path.with_suffix(".klog")):
+                open(file, "a", encoding="utf-8").close()
+    except OSError as error:
+        print(f"matrix: {error.filename}: {error.strerror}", file=sys.stderr)
+        if isinstance(error, PermissionError):
+            print("matrix: what sudo make has built is root's: sudo rm -r build, and make again",
+                  file=sys.stderr)
+        return False
+    return True
+
+
 def say(text: str) -> None:
     with print_lock:
         print(text, flush=True)
 
 
-def read_lines(fd: int, column: Column, reader: Reader, log: Path) -> None:
+class Log:
+    """A file with what a VM says, and when. error is what went wrong with it, if anything: then the
+    rest is lost, but the VM goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self._started = time.monotonic()
+        self._file = open(path, "w", encoding="utf-8")
+        self.error: Optional[OSError] = None
+
+    def add(self, line: str) -> None:
+        if self.error:
+            return
+        try:
+            self._file.write(f"{time.monotonic() - self._started:7.1f}  {line}")
+            self._file.flush()
+        except OSError as error:
+            self.error = error
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # once more the one that is known
+            self._file.close()
+
+
+def read_lines(fd: int, column: Column, reader: Reader, log: Log) -> None:
     """Reads what a VM says to its end, and passes on how each test went."""
-    started = time.monotonic()
-    with open(fd, encoding="utf-8", errors="replace") as lines, \
-            open(log, "w", encoding="utf-8") as kept:
+    with open(fd, encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            kept.write(f"{time.monotonic() - started:7.1f}  {line}")
-            kept.flush()
+            log.add(line)
             name = reader.current
             if reader.read(line.rstrip()):
                 result = reader.results[name]
                 say(f"  {column.kernel}: {name}: {result} ({result.seconds} s)")
 
 
-def boot(column: Column, cells: list[plan.Cell], log: Path) -> None:
+def boot(column: Column, cells: list[plan.Cell]) -> None:
     """Runs @cells in one VM and fills @column."""
+    log = Log(log_path(column.kernel))
     reader = Reader(column.kernel if column.is_budgeted else "")
     read_end, write_end = os.pipe()
     thread = threading.Thread(target=read_lines, args=(read_end, column, reader, log))
@@ -82,7 +132,7 @@ def boot(column: Column, cells: list[plan.Cell], log: Path) -> None:
     finally:
         os.close(write_end)
         thread.join()
-    log.with_suffix(".klog").write_text("\n".join(ended.kernel_log) + "\n", encoding="utf-8")
+        log.close()
     column.results, column.insns = reader.results, reader.insns
     why = WHY_ENDED.get(ended.status, "the VM ended early")
     for cell in cells:
@@ -91,15 +141,24 @@ def boot(column: Column, cells: list[plan.Cell], log: Path) -> None:
         elif cell.name not in column.results:
             column.results[cell.name] = Result(failed=1, faults=[NOT_REACHED])
     column.results[KERNEL] = judge_kernel(ended)
+    klog = log_path(column.kernel).with_suffix(".klog")
+    klog.write_text("\n".join(ended.kernel_log) + "\n", encoding="utf-8")
+    if log.error:
+        column.fail(f"not all of what it said could be kept: {log.error.strerror}")
 
 
 def run_column(column: Column, cells: list[plan.Cell]) -> None:
     try:
         column.version = kernels.get(column.kernel).version
         say(f"  {column.kernel}: {column.version}")
-        boot(column, cells, LOG_DIR / f"{column.kernel}.log")
+        boot(column, cells)
     except SetupError as error:
-        column.results[KERNEL] = Result(failed=1, faults=[f"no VM: {error}"])
+        column.fail(f"no VM: {error}")
+    except OSError as error:
+        column.fail(f"{error}")
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        traceback.print_exc()  # a fault of ours, which is not to take the other kernels along
+        column.fail(f"{type(error).__name__}: {error}")
 
 
 def run_columns(columns: list[Column], cells: list[plan.Cell], job_cnt: int) -> None:
@@ -144,7 +203,8 @@ def print_faults(columns: list[Column]) -> None:
             print(f"\n{column.title}: FAILED, not reached: {', '.join(unreached)}")
         for name, result in column.results.items():
             if result.failed and name not in unreached:
-                print(f"\n{column.title}, {name}: FAILED, see build/vm/{column.kernel}.log")
+                print(f"\n{column.title}, {name}: FAILED, see "
+                      f"build/vm/{log_path(column.kernel).name}")
                 print(*(f"    {line}" for line in result.faults[:FAULTS_MAX]), sep="\n")
 
 
@@ -185,7 +245,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def choose(args: argparse.Namespace) -> tuple[list[str], list[plan.Cell]]:
-    names = args.kernels or list(SHORT if args.short else kernels.SERIES)
+    names = list(dict.fromkeys(args.kernels or (SHORT if args.short else kernels.SERIES)))
     cells = [cell for cell in plan.CELLS if cell.short or not args.short]
     if args.test:
         cells = [cell for cell in plan.CELLS if cell.name in args.test]
@@ -195,7 +255,8 @@ def choose(args: argparse.Namespace) -> tuple[list[str], list[plan.Cell]]:
 def main() -> int:
     args = parse_args()
     names, cells = choose(args)
-    LOG_DIR.mkdir(parents=True, exist_ok=True)
+    if not may_write_logs(names):
+        return 1
     columns = [Column(name, not args.write_budgets) for name in names]
     try:
         run_columns(columns, cells, args.jobs)
