@@ -5,15 +5,20 @@ beside it. Prints what they print, what of it failed once more, and a closing li
 script that ends with the line `NAME: N passed, N failed, N skipped`, or, without it, speaks by its
 exit status (77: skipped). Fails on any failure, and on a skip unless --allow-skip is given."""
 import argparse
+import contextlib
+import os
 import re
+import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
+from typing import Iterator
 
 TIMEOUT_S = 1800
+CLEAN_UP_S = 20
+READ_BYTES = 65536
 SKIP_STATUS = 77
 SUMMARY = re.compile(r"[\w.-]+: (\d+) passed, (\d+) failed, (\d+) skipped$")
 FAILURE = re.compile(r"  FAIL  ")
@@ -26,13 +31,27 @@ def command(path: Path) -> list[str]:
     return ["sh" if path.suffix == ".sh" else sys.executable, str(path)]
 
 
-def read_output(proc: subprocess.Popen) -> tuple[str, list[str]]:
+def lines_until(fd: int, end: float) -> Iterator[str]:
+    """Yields the lines that come from a pipe, until nobody has it any more or it is @end: one that
+    went to a session of its own can keep it for ever."""
+    rest = b""
+    while (left_s := end - time.monotonic()) > 0 and select.select([fd], [], [], left_s)[0]:
+        data = os.read(fd, READ_BYTES)
+        if not data:
+            break
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def read_output(lines: Iterator[str]) -> tuple[str, list[str]]:
     """Passes the output on as it comes. Returns its last line, and those that tell of failures."""
     last = ""
     failures = []
     failing = False
-    for line in proc.stdout:
-        print(line, end="", flush=True)
+    for line in lines:
+        print(line, flush=True)
         last = line.strip() or last
         failing = bool(FAILURE.match(line)) or (failing and line.startswith(DETAIL))
         if failing:
@@ -55,21 +74,34 @@ def judge(name: str, last: str, status: int) -> Counts:
     return 0, 1, 0
 
 
+def interrupt(proc: subprocess.Popen) -> None:
+    """Passes a Ctrl-C on, which does not reach other sessions, and lets the test clean up."""
+    with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        os.killpg(proc.pid, signal.SIGINT)
+        proc.wait(CLEAN_UP_S)
+
+
 def run_test(path: Path) -> tuple[Counts, list[str]]:
+    """Runs a test, and ends it with all that it started."""
     print(f"{path.stem}:", flush=True)
-    proc = subprocess.Popen(command(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, errors="replace")
-    timer = threading.Timer(TIMEOUT_S, proc.kill)
-    timer.start()
-    try:
-        last, failures = read_output(proc)
-        status = proc.wait()
-    finally:
-        timer.cancel()
-        if proc.poll() is None:
-            proc.kill()
-            proc.wait()
-    return judge(path.stem, last, status), failures
+    end = time.monotonic() + TIMEOUT_S
+    with subprocess.Popen(command(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, start_new_session=True) as proc:
+        try:
+            last, failures = read_output(lines_until(proc.stdout.fileno(), end))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                proc.wait(max(0, end - time.monotonic()))
+        except KeyboardInterrupt:
+            interrupt(proc)
+            raise
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(proc.pid, signal.SIGKILL)
+    passed, failed, skipped = judge(path.stem, last, proc.returncode)
+    if time.monotonic() >= end:
+        print(f"{path.stem}: it took more than {TIMEOUT_S} s")
+        failed = max(failed, 1)
+    return (passed, failed, skipped), failures
 
 
 def find_tests() -> list[Path]:
@@ -85,6 +117,10 @@ def main() -> int:
     # What a shell runs in its background ignores SIGINT, and so does all that it starts: tests could
     # not end a loiter as Ctrl-C does.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Nobody else ends what has a session of its own.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     totals = [0, 0, 0]
     bad = {}
     took_s = {}
