@@ -19,7 +19,7 @@ PROGRAMS = """
 find free grep head hostname id kill ln locale ls mkdir mkfifo mknod mktemp mount mv nice nproc
 objcopy od pivot_root printf ps readelf readlink realpath rm rmdir sed seq setpriv sh sleep sort
 stat strip stty sync tail taskset tee test timeout touch tr true umount uname uniq unshare wc xargs
-bpftool curl eu-stack ldd python3
+curl eu-stack ldd python3
 """.split()
 
 # What single tests look at: where it is not installed, they are skipped in the VM as they are here.
@@ -50,6 +50,9 @@ BUILD_ID_BYTES = 20
 BUILD_ID_NOTE = b"\x04\0\0\0" + bytes([BUILD_ID_BYTES, 0, 0, 0]) + b"\x03\0\0\0GNU\0"
 NOTES_WITHIN_BYTES = 8192
 NOT_DYNAMIC = "not a dynamic executable"
+# Where Ubuntu has the one of each kernel, as deps.sh knows too.
+BPFTOOLS = ("/usr/lib/linux-tools*/bpftool", "/usr/lib/linux-tools/*/bpftool")
+BPFTOOL_PLACE = "/usr/sbin/bpftool"  # in the VMs, wherever it is here
 DEBUG_DIR = "/usr/lib/debug/.build-id"
 
 # Of this tree, for every run.
@@ -97,8 +100,21 @@ def _existing(patterns: list[str]) -> Iterator[str]:
         yield from (path for path in sorted(glob.glob(pattern)) if os.path.exists(path))
 
 
+def bpftool() -> str:
+    """Returns the bpftool for BPFTOOL_PLACE, or "" when there is none. What Ubuntu has in the PATH
+    is a script that runs the one of the running kernel: a VM has another kernel, and none of it."""
+    done = subprocess.run([str(REPO / "deps.sh"), "bpftool"], stdout=subprocess.PIPE, text=True,
+                          check=False)
+    found = done.stdout.strip()
+    if is_elf(found):
+        return found
+    real = [path for pattern in BPFTOOLS for path in glob.glob(pattern) if is_elf(path)]
+    return max(real, default=found)
+
+
 def missing_programs() -> list[str]:
-    return [name for name in PROGRAMS if not find_program(name)]
+    missing = [name for name in PROGRAMS if not find_program(name)]
+    return missing if bpftool() else [*missing, "bpftool"]
 
 
 def base_files() -> list[str]:

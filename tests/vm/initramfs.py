@@ -31,8 +31,9 @@ def _state_of(path: str) -> str:
 def _made_of() -> str:
     """Returns what the base is made by, and of which files, so that it is made anew when one more
     is installed. The libraries are not among them: they are those of these files."""
-    parts = [path.read_bytes() for path in RECIPE] + sorted(map(os.fsencode, contents.base_files()))
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    recipe = [path.read_bytes() for path in RECIPE]
+    files = [contents.bpftool(), *sorted(contents.base_files())]
+    return hashlib.sha256(b"\0".join([*recipe, *map(os.fsencode, files)])).hexdigest()
 
 
 def _is_fresh(base: Path, state: Path) -> bool:
@@ -62,15 +63,18 @@ def _write_base(out: BinaryIO, init: Path) -> list[str]:
         archive.add_dir(path)
     archive.add_bytes("/init", init.read_bytes(), 0o755)
     files = contents.base_files()
-    libraries = sorted(contents.libraries([*files, str(init)]))
+    bpftool = contents.bpftool()
+    libraries = sorted(contents.libraries([*files, bpftool, str(init)]))
     debug_files = contents.debug_files(libraries)
     absent = [path for path in debug_files if not os.path.exists(path)]
     for path in [*files, *libraries, *debug_files]:
         stop.check()
         if path not in absent:
             archive.add(path)
+    # Behind what says whether the directory is one or a link to another.
+    archive.add_bytes(contents.BPFTOOL_PLACE, Path(bpftool).read_bytes(), 0o755)
     archive.close()
-    return archive.files + absent
+    return [*archive.files, bpftool, *absent]
 
 
 def base(cache: Path) -> Path:
