@@ -146,8 +146,10 @@ static void run_command(const char *dir, char **argv, int out_fd)
 	dup2(in_fd, STDIN_FILENO);
 	dup2(out_fd, STDOUT_FILENO);
 	dup2(out_fd, STDERR_FILENO);
+	/* Its PATH is also the one to look for the command in. */
+	environ = (char **)environment;
 	if (!chdir(dir))
-		execvpe(argv[0], argv, (char *const *)environment);
+		execvp(argv[0], argv);
 	fprintf(stderr, "init: cannot run '%s' in '%s': %s\n", argv[0], dir, strerror(errno));
 	_exit(STATUS_NO_COMMAND);
 }
