@@ -82,10 +82,10 @@ def base(cache: Path) -> Path:
     ret, state = cache / "base.cpio", cache / "base.state"
     if _is_fresh(ret, state):
         return ret
-    made_of = _made_of()  # before, so that what changes meanwhile is noticed
     missing = contents.missing_programs()
     if missing:
         raise SetupError(f"not installed: {', '.join(missing)}; sudo ./deps.sh install test")
+    made_of = _made_of()  # before, so that what changes meanwhile is noticed
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         init, new = Path(scratch) / "init", Path(scratch) / "base"
         _compile_init(init)

@@ -52,7 +52,6 @@ class Column:
         number = self.version.split("-")[0].split("+")[0]
         return f"{self.kernel} ({number})" if self.kernel == "newest" and number else self.kernel
 
-
     def fail(self, why: str) -> None:
         """Counts a fault that is no test's."""
         self.results.setdefault(KERNEL, Result()).fail(why)
@@ -69,7 +68,7 @@ def may_write_logs(names: list[str]) -> bool:
         LOG_DIR.mkdir(parents=True, exist_ok=True)
         for path in map(log_path, names):
             for file in (path, path.with_suffix(".klog")):
-                open(file, "a", encoding="utf-8").close()
+                file.write_text("")  # no VM is to be told of by the log of another
     except OSError as error:
         print(f"matrix: {error.filename}: {error.strerror}", file=sys.stderr)
         if isinstance(error, PermissionError):
