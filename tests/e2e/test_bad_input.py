@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import btf  # pylint: disable=wrong-import-position
 import lib  # pylint: disable=wrong-import-position
 from lib import attempt, check, note
 
@@ -164,6 +165,17 @@ def test_not_root() -> None:
           not done.stderr and "MISSING  CAP_BPF" in done.stdout, done)
 
 
+def test_damaged_btf() -> None:
+    own = Path("/sys/kernel/btf/vmlinux").read_bytes()
+    with lib.workload("herd", 3) as target, lib.scratch_dir() as path:
+        for what in btf.DAMAGES:
+            (path / "btf").write_bytes(btf.damaged(own, what))
+            for command in (["dump", "-p", target.pid], ["check"],
+                            ["record", "-q", "-d", "100ms", "-p", target.pid]):
+                done = lib.run_loiter(*command, "--btf", path / "btf")
+                check_message(f"{command[0]} --btf with {what}", done, FAILED, ["BTF"])
+
+
 def test_no_btf() -> None:
     with lib.workload("herd", 3) as target:
         hide = "mount -t tmpfs none /sys/kernel/btf || exit 99; "
@@ -280,8 +292,8 @@ def test_interrupt() -> None:
 
 def main() -> None:
     lib.need_loiter()
-    for test in (test_usage, test_no_process, test_not_root, test_no_btf, test_stdout,
-                 test_output, test_interrupt):
+    for test in (test_usage, test_no_process, test_not_root, test_no_btf, test_damaged_btf,
+                 test_stdout, test_output, test_interrupt):
         attempt(test.__name__, test)
     lib.finish()
 

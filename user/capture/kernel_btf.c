@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "capture/btf_check.h"
 #include "capture/btf_part.h"
 #include "capture/libbpf_log.h"
 
@@ -77,9 +78,18 @@ static int handle_sections(void)
 
 static int read_types(void)
 {
+	int err;
+
+	if (types)
+		return 0;
+	types = btf__parse(kernel_btf_path(), NULL);
 	if (!types)
-		types = btf__parse(kernel_btf_path(), NULL);
-	return types ? 0 : -errno;
+		return -errno;
+	/* The kernel's own need no check. */
+	err = from_path ? btf_check(types) : 0;
+	if (err)
+		kernel_btf_forget();
+	return err;
 }
 
 int kernel_btf_use(const char *path, struct err *err)
@@ -89,6 +99,8 @@ int kernel_btf_use(const char *path, struct err *err)
 	libbpf_log_start();
 	from_path = path;
 	code = read_types();
+	if (code == -EBADMSG)
+		return err_set(err, code, "the BTF in '%s' is damaged", path);
 	if (code) {
 		/* libbpf says ENOENT of an ELF file without the section as well, and EIO of a file
 		 * that is too short. */
@@ -140,7 +152,7 @@ int kernel_btf_fit(const struct kernel_btf_part *part, const struct bpf_object *
 {
 	struct btf *chosen = btf_part_new(types, bpf_object__btf(object));
 	uint32_t len;
-	/* What is not sound here may be sound enough for libbpf. */
+	/* What btf_part_new does not know, libbpf may. */
 	const void *bytes = btf__raw_data(chosen ? chosen : types, &len);
 	int err = bytes ? file_write_fd(part->fd, bytes, len) : -ENOMEM;
 
@@ -192,6 +204,14 @@ const char *kernel_btf_doubt(void)
 	return from_path ? "; is the file of --btf that of this very kernel?" : "";
 }
 
+/* Returns the name at @name_off, "" when there is none. */
+static const char *name_at(uint32_t name_off)
+{
+	const char *name = btf__name_by_offset(types, name_off);
+
+	return name ? name : "";
+}
+
 /* Returns the name of the type of member @member of struct @name, "" when the type has none; NULL
  * when there is no such member. */
 static const char *member_type(const char *name, const char *member)
@@ -203,8 +223,8 @@ static const char *member_type(const char *name, const char *member)
 	for (uint32_t i = 0; is && i < btf_vlen(is); i++) {
 		const struct btf_type *of = btf__type_by_id(types, members[i].type);
 
-		if (!strcmp(btf__name_by_offset(types, members[i].name_off), member))
-			return of ? btf__name_by_offset(types, of->name_off) : "";
+		if (!strcmp(name_at(members[i].name_off), member))
+			return of ? name_at(of->name_off) : "";
 	}
 	return NULL;
 }
@@ -229,7 +249,7 @@ bool kernel_btf_has_helper(const char *name)
 	bool found = false;
 
 	for (uint32_t i = 0; is && i < btf_vlen(is) && !found; i++)
-		found = !strcmp(btf__name_by_offset(types, btf_enum(is)[i].name_off), name);
+		found = !strcmp(name_at(btf_enum(is)[i].name_off), name);
 	return found;
 }
 
