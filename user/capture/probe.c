@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 #include "capture/probe.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,10 +11,13 @@
 #include <unistd.h>
 
 #include "base/caps.h"
+#include "base/cleanup.h"
 #include "capture/capture.h"
 #include "capture/futex_trace.h"
 #include "capture/kernel_btf.h"
 #include "capture/recorder.h"
+
+#define MAP_FILES_PATH "/proc/self/map_files"
 
 static const struct {
 	unsigned int cap;
@@ -148,11 +153,38 @@ static void probe_rings(struct probe_result *ret)
 	ret->ok = kernel_btf_ring_is_safe();
 }
 
+/* Returns 0 when one of the files that this process has mapped can be opened, or -errno. */
+static int open_map_file(void)
+{
+	_cleanup_closedir_ DIR *dir = opendir(MAP_FILES_PATH);
+	int err = dir ? -ENOENT : -errno;
+	struct dirent *entry;
+
+	while (err && dir && (entry = readdir(dir))) {
+		_cleanup_close_ int fd = -1;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		err = fd < 0 ? -errno : 0;
+	}
+	return err;
+}
+
 static void probe_map_files(struct probe_result *ret)
 {
-	ret->ok = caps_have(CAP_SYS_ADMIN) || caps_have(CAP_CHECKPOINT_RESTORE);
-	if (!ret->ok)
+	int err = open_map_file();
+
+	/* A program that has its capabilities by its file does not own what is in its /proc/self.
+	 * Of others of its user it does. */
+	if (err == -EACCES)
+		err = caps_have(CAP_SYS_ADMIN) || caps_have(CAP_CHECKPOINT_RESTORE) ? 0 : -EPERM;
+	ret->ok = !err;
+	if (err == -EPERM)
 		snprintf(ret->detail, sizeof(ret->detail), "needs CAP_CHECKPOINT_RESTORE");
+	else if (err)
+		snprintf(ret->detail, sizeof(ret->detail), "%s: %s", MAP_FILES_PATH,
+			 strerror(-err));
 }
 
 static void probe_futexes(struct probe_result *ret)
