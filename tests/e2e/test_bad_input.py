@@ -4,6 +4,7 @@
 What a target itself can do to a report is in test_bad_target.py."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -165,6 +166,21 @@ def test_not_root() -> None:
           not done.stderr and "MISSING  CAP_BPF" in done.stdout, done)
 
 
+def test_check_is_true() -> None:
+    """What check says can be recorded can be, and what it says cannot be cannot: Debian's
+    perf_event_paranoid forbids nobody what the mainline's allows."""
+    caps = ["bpf", "perfmon", "sys_ptrace", "dac_read_search"]
+    with lib.workload("herd", 3) as target:
+        if "CAP_SYS_RESOURCE" in as_nobody(caps, "dump", "-p", target.pid).stderr:
+            caps.append("sys_resource")  # as for as_capable
+        checked = as_nobody(caps, "check")
+        for row, options in [("scheduler's events", []), ("futex tracepoints", ["--by", "futex"])]:
+            done = as_nobody(caps, "record", "-q", "-d", "100ms", "-p", target.pid, *options)
+            works = re.search(f"^ok +{row} ", checked.stdout, re.M) is not None
+            check(f"check, of {row}: {'ok' if works else 'missing'}, as it is",
+                  works == (done.returncode == DONE), (checked.stdout, done))
+
+
 def test_damaged_btf() -> None:
     own = Path("/sys/kernel/btf/vmlinux").read_bytes()
     with lib.workload("herd", 3) as target, lib.scratch_dir() as path:
@@ -292,8 +308,8 @@ def test_interrupt() -> None:
 
 def main() -> None:
     lib.need_loiter()
-    for test in (test_usage, test_no_process, test_not_root, test_no_btf, test_damaged_btf,
-                 test_stdout, test_output, test_interrupt):
+    for test in (test_usage, test_no_process, test_not_root, test_check_is_true, test_no_btf,
+                 test_damaged_btf, test_stdout, test_output, test_interrupt):
         attempt(test.__name__, test)
     lib.finish()
 

@@ -109,20 +109,33 @@ static void probe_clock(struct probe_result *ret)
 	capture_free(capture);
 }
 
-/* What recordings and leaks load for one process, but for the futex calls, which have a probe of
- * their own. */
-static void probe_record(struct probe_result *ret)
+/* Loads and attaches what recordings of one process have, and what @options ask for beside it. */
+static struct recorder *probe_recorder(struct recorder_options options, struct err *err)
 {
 	pid_t self = getpid();
-	struct recorder_options options = {
-		.tgids = &self, .tgid_cnt = 1, .wakers = true, .deaths = true, .sample_hz = 1
-	};
-	struct err err = { "" };
-	struct recorder *recorder = recorder_new(&options, &err);
 
+	options.tgids = &self;
+	options.tgid_cnt = 1;
+	return recorder_new(&options, err);
+}
+
+/* All that recordings and leaks load, but for the futex calls, which have a probe of their own. The
+ * CPU clock is for some reports only. */
+static void probe_record(struct probe_result *ret)
+{
+	struct recorder_options options = { .wakers = true, .deaths = true, .sample_hz = 1 };
+	struct err clock_err = { "" };
+	struct err err = { "" };
+	struct recorder *recorder = probe_recorder(options, &clock_err);
+
+	if (!recorder) {
+		options.sample_hz = 0;
+		recorder = probe_recorder(options, &err);
+		snprintf(ret->detail, sizeof(ret->detail), "%s%.180s",
+			 recorder ? "but for record --by on-cpu and wall: " : "",
+			 recorder ? clock_err.msg : err.msg);
+	}
 	ret->ok = recorder != NULL;
-	if (!ret->ok)
-		snprintf(ret->detail, sizeof(ret->detail), "%.200s", err.msg);
 	recorder_free(recorder);
 }
 
@@ -189,11 +202,21 @@ static void probe_map_files(struct probe_result *ret)
 
 static void probe_futexes(struct probe_result *ret)
 {
-	ret->ok = futex_trace_probe(ret->detail, sizeof(ret->detail));
-	if (!ret->ok)
+	struct recorder_options options = { .futexes = true };
+	struct recorder *recorder;
+	struct err err = { "" };
+
+	if (!futex_trace_probe(ret->detail, sizeof(ret->detail))) {
 		snprintf(ret->detail, sizeof(ret->detail),
 			 "no tracepoint sys_enter_futex; needs a kernel built with "
 			 "CONFIG_FTRACE_SYSCALLS=y; run with sudo");
+		return;
+	}
+	recorder = probe_recorder(options, &err);
+	ret->ok = recorder != NULL;
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail), "%.200s", err.msg);
+	recorder_free(recorder);
 }
 
 static void probe_kallsyms(struct probe_result *ret)
