@@ -53,5 +53,12 @@ def damaged(data: bytes, what: str) -> bytes:
     return bytes(ret)
 
 
+def without(data: bytes, name: str) -> bytes:
+    """Returns a copy of @data in which what is called @name has another name of that length."""
+    old = b"\0" + name.encode() + b"\0"
+    assert data.count(old) == 1, f"{data.count(old)} names {name}"
+    return data.replace(old, old[:-2] + b"_\0")
+
+
 DAMAGES = ("names of types", "names of members", "names of values", "types of members",
            "typedefs of themselves", "structs of themselves")

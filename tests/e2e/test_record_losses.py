@@ -10,8 +10,10 @@ import re
 import signal
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable
 
+import btf
 import lib
 from lib import Target, attempt, check, finish, need_loiter, note, skip, skip_in_vm, workload
 from recording import Recording, by_thread, recording, report_of, spans_of
@@ -26,6 +28,7 @@ PATH_BITS = 20
 STOPPED_BLOCKS = 45_000  # new stacks that fill the ring buffer of 8 MiB more than once
 TABLE_BLOCKS = 160_000  # more than the tables' 65,536
 RULE_HOPS = 250_000  # more than the table's 131,072
+HERD = 3
 
 SUMS = Counter[str]
 LOST = re.compile(r"lost: (\d+) (.*)")
@@ -248,10 +251,25 @@ def test_full_rules() -> None:
           all(frames == whole[:len(frames)] for frames in hops), hops[:1])
 
 
+# --- programs that the kernel does not take ---------------------------------------------------
+
+def test_refused() -> None:
+    """Without what tells of new code: its tracepoint, and what its programs read of a thread."""
+    own = Path("/sys/kernel/btf/vmlinux").read_bytes()
+    for lacking in ("btf_trace_page_fault_user", "pagefault_disabled"):
+        name = f"a kernel without {lacking}"
+        with workload("herd", HERD) as target, lib.scratch_dir() as path:
+            (path / "btf").write_bytes(btf.without(own, lacking))
+            report = report_of(name, "-p", target.pid, "-d", "100ms", "--btf", path / "btf")
+            if report:
+                check(f"{name}: recorded, and it says what it lacks", "code_unwatched" in
+                      report["losses"] and len(by_thread(report)) == HERD + 1, report["losses"])
+
+
 def main() -> None:
     need_loiter()
     for test in (test_medley, test_mayflies, test_stopped_reader, test_stopped_births,
-                 test_full_tables, test_full_rules):
+                 test_full_tables, test_full_rules, test_refused):
         attempt(test.__name__, test)
     finish()
 

@@ -121,27 +121,34 @@ static void leave_out_switches(struct record_bpf *skel)
 	skel->rodata->cfg_runs = false;
 }
 
-/* How new code at an old address is noticed: by way of a helper, which finds nothing with
- * PREEMPT_RT, or of the tree that kernels without it have; or not at all. The helper is asked for
- * by a type of program that libbpf can probe with. Returns whether it is noticed. */
-static bool choose_faults(struct record_bpf *skel)
-{
-	bool helper = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_find_vma, NULL) == 1;
-	bool is_rt = kernel_btf_is_rt();
-	bool tree = !helper && !is_rt && kernel_btf_has_member("vm_area_struct", "vm_rb");
+/* How new code at an old address is noticed. */
+enum fault_watch {
+	FAULTS_BY_HELPER, /* which finds nothing with PREEMPT_RT */
+	FAULTS_BY_TREE,	  /* that kernels without the helper have */
+	FAULTS_UNWATCHED,
+};
 
-	helper = helper && !is_rt;
-	bpf_program__set_autoload(skel->progs.on_user_fault, helper);
-	bpf_program__set_autoload(skel->progs.on_kernel_fault, helper);
-	bpf_program__set_autoload(skel->progs.on_ufault_tree, tree);
-	bpf_program__set_autoload(skel->progs.on_kfault_tree, tree);
-	return helper || tree;
+/* The helper is asked for by a type of program that libbpf can probe with. */
+static enum fault_watch find_fault_watch(void)
+{
+	if (kernel_btf_is_rt())
+		return FAULTS_UNWATCHED;
+	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_find_vma, NULL) == 1)
+		return FAULTS_BY_HELPER;
+	return kernel_btf_has_member("vm_area_struct", "vm_rb") ? FAULTS_BY_TREE : FAULTS_UNWATCHED;
 }
 
-static void choose_programs(struct recorder *recorder, const struct recorder_options *options)
+static void choose_faults(struct record_bpf *skel, enum fault_watch faults)
 {
-	struct record_bpf *skel = recorder->skel;
+	bpf_program__set_autoload(skel->progs.on_user_fault, faults == FAULTS_BY_HELPER);
+	bpf_program__set_autoload(skel->progs.on_kernel_fault, faults == FAULTS_BY_HELPER);
+	bpf_program__set_autoload(skel->progs.on_ufault_tree, faults == FAULTS_BY_TREE);
+	bpf_program__set_autoload(skel->progs.on_kfault_tree, faults == FAULTS_BY_TREE);
+}
 
+static void choose_programs(struct record_bpf *skel, const struct recorder_options *options,
+			    enum fault_watch faults)
+{
 	skel->rodata->cfg_all = !options->tgid_cnt;
 	skel->rodata->cfg_min_block_ns = options->min_block_ns;
 	skel->rodata->cfg_wakers = options->wakers;
@@ -160,7 +167,7 @@ static void choose_programs(struct recorder *recorder, const struct recorder_opt
 	bpf_map__set_autocreate(skel->maps.futex_since, options->futexes);
 	if (options->births_only)
 		leave_out_switches(skel);
-	recorder->sees_new_code = choose_faults(skel);
+	choose_faults(skel, faults);
 }
 
 static int attach(struct recorder *recorder, const struct recorder_options *options,
@@ -187,15 +194,17 @@ static int attach(struct recorder *recorder, const struct recorder_options *opti
 		    : 0;
 }
 
-/* Opens and loads the programs, fitted to this kernel. */
-static int load_programs(struct recorder *recorder, const struct recorder_options *options,
-			 struct err *err)
+/* Opens and loads the programs, fitted to this kernel. Returns 0, or -errno with @err set. */
+static int load_object(struct recorder *recorder, const struct recorder_options *options,
+		       enum fault_watch faults, struct err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	struct kernel_btf_part part;
 	int code;
 
 	libbpf_log_start();
+	record_bpf__destroy(recorder->skel);
+	recorder->skel = NULL;
 	code = kernel_btf_prepare(&part, &opts);
 	if (!code) {
 		recorder->skel = record_bpf__open_opts(&opts);
@@ -205,10 +214,23 @@ static int load_programs(struct recorder *recorder, const struct recorder_option
 		kernel_btf_part_release(&part);
 		return libbpf_log_error(err, code, "open the BPF programs");
 	}
-	choose_programs(recorder, options);
+	choose_programs(recorder->skel, options, faults);
 	code = record_bpf__load(recorder->skel);
 	kernel_btf_part_release(&part);
+	recorder->sees_new_code = !code && faults != FAULTS_UNWATCHED;
 	return code ? libbpf_log_error(err, code, "load the BPF programs") : 0;
+}
+
+static int load_programs(struct recorder *recorder, const struct recorder_options *options,
+			 struct err *err)
+{
+	enum fault_watch faults = find_fault_watch();
+	int code = load_object(recorder, options, faults, err);
+
+	/* These are what a recording can do without: it says so. */
+	if (code && faults != FAULTS_UNWATCHED)
+		code = load_object(recorder, options, FAULTS_UNWATCHED, err);
+	return code;
 }
 
 static int load(struct recorder *recorder, const struct recorder_options *options, struct err *err)
