@@ -264,6 +264,9 @@ def test_refused() -> None:
             if report:
                 check(f"{name}: recorded, and it says what it lacks", "code_unwatched" in
                       report["losses"] and len(by_thread(report)) == HERD + 1, report["losses"])
+            done = lib.run_loiter("check", "--btf", path / "btf")
+            check(f"{name}: check says so", "\nmissing  new code at an old address" in done.stdout
+                  and "record and leaks work here" in done.stdout, done.stdout)
 
 
 def main() -> None:

@@ -154,11 +154,18 @@ static void probe_find_vma(struct probe_result *ret)
 	ret->ok = kernel_btf_has_helper("BPF_FUNC_find_vma");
 }
 
-/* As it is chosen for a recording. */
 static void probe_new_code(struct probe_result *ret)
 {
-	ret->ok = !kernel_btf_is_rt() && (kernel_btf_has_helper("BPF_FUNC_find_vma") ||
-					  kernel_btf_has_member("vm_area_struct", "vm_rb"));
+	struct recorder_options options = { .births_only = true };
+	struct recorder *recorder = probe_recorder(options, NULL);
+
+	ret->ok = recorder && recorder_sees_new_code(recorder);
+	if (!ret->ok && kernel_btf_is_rt())
+		snprintf(ret->detail, sizeof(ret->detail), "not with PREEMPT_RT");
+	else if (recorder && !ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail),
+			 "the kernel refuses the programs for it");
+	recorder_free(recorder);
 }
 
 static void probe_rings(struct probe_result *ret)
@@ -288,7 +295,7 @@ static const struct probe_feature features[] = {
 	{ .name = "new code at an old address",
 	  .used_by = "record and leaks",
 	  .since = "2.6",
-	  .without = "PREEMPT_RT: libraries of one size can replace each other unnoticed",
+	  .without = "libraries of one size can replace each other unnoticed",
 	  .probe = probe_new_code },
 	{ .name = "ring buffers for PREEMPT_RT",
 	  .used_by = "record, leaks, and the CPU clock",
