@@ -49,8 +49,31 @@ def test_running_threads() -> None:
               for thread in caught), caught[:2])
 
 
+def run_inside(*args: object) -> subprocess.CompletedProcess:
+    return subprocess.run(["unshare", "-p", "-f", "--mount-proc", "--kill-child", str(LOITER),
+                           *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=lib.DEADLINE_S, check=False)
+
+
+def test_no_recordings() -> None:
+    done = run_inside("check")
+    lines = done.stdout.splitlines()
+    row = [line for line in lines if "initial PID namespace" in line]
+    check("inside: check says why nothing is recorded, and what to do", done.returncode == 0 and
+          row and row[0].startswith("missing") and "on the host" in row[0] and
+          lines[-1].startswith("loiter dump works here, record and leaks do not"), done)
+    for args in (["record", "-p", 1], ["leaks", "-p", 1], ["dump", "--", "true"]):
+        done = run_inside(*args)
+        check(f"inside: {args[0]} {args[1]} says so", done.returncode == 1 and not done.stdout and
+              "PID namespace" in done.stderr and "on the host" in done.stderr, done)
+    done = lib.run_loiter("check")
+    check("check outside: nothing of the kind is missing",
+          "\nok       initial PID namespace" in done.stdout, done.stdout)
+
+
 def main() -> None:
     need_loiter()
+    attempt("no recordings", test_no_recordings)
     attempt("running threads", test_running_threads)
     finish()
 

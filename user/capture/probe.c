@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "capture/recorder.h"
 
 #define MAP_FILES_PATH "/proc/self/map_files"
+#define PIDNS_INITIAL_INODE 0xEFFFFFFCu /* PROC_PID_INIT_INO of the kernel */
 
 static const struct {
 	unsigned int cap;
@@ -137,6 +139,22 @@ static void probe_record(struct probe_result *ret)
 	}
 	ret->ok = recorder != NULL;
 	recorder_free(recorder);
+}
+
+bool probe_pidns_is_initial(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/ns/pid", &st) && st.st_ino == PIDNS_INITIAL_INODE;
+}
+
+static void probe_pidns(struct probe_result *ret)
+{
+	ret->ok = probe_pidns_is_initial();
+	if (!ret->ok)
+		snprintf(
+			ret->detail, sizeof(ret->detail),
+			"run loiter on the host, or in a container that has the host's (--pid=host)");
 }
 
 static void probe_current_task(struct probe_result *ret)
@@ -274,6 +292,11 @@ static const struct probe_feature features[] = {
 	  .commit = "457f44363a88",
 	  .without = "record and leaks do not work",
 	  .probe = probe_record },
+	{ .name = PROBE_PIDNS,
+	  .used_by = "record and leaks",
+	  .since = "2.6",
+	  .without = "record and leaks do not work",
+	  .probe = probe_pidns },
 	{ .name = "trusted current task",
 	  .used_by = "dump, record and leaks",
 	  .since = "5.11",

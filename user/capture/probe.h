@@ -11,7 +11,9 @@
 
 #include "base/err.h"
 
-#define PROBE_RECORD "scheduler's events" /* the feature without which nothing is recorded */
+/* The features without which nothing is recorded. */
+#define PROBE_RECORD "scheduler's events"
+#define PROBE_PIDNS "initial PID namespace"
 
 struct probe_result {
 	const char *name;    /* what was tried */
@@ -41,5 +43,8 @@ size_t probe_all(struct probe_result *ret, size_t cap);
 /* Checks what every capture needs before anything is loaded. Returns 0, or -EPERM (capabilities) or
  * -ENOENT (BTF) with @err naming what is missing and the remedy. */
 int probe_require(struct err *err);
+
+/* Whether loiter itself lives in the machine's initial PID namespace, whose ids the kernel uses. */
+bool probe_pidns_is_initial(void);
 
 #endif

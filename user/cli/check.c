@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "capture/probe.h"
-#include "proc/pidns.h"
 #include "cli/options.h"
 #include "cli/say.h"
 
@@ -16,7 +15,7 @@ static int run_check(const struct options *options)
 	struct probe_result results[PROBE_MAX];
 	size_t cnt = probe_all(results, PROBE_MAX);
 	int status = STATUS_DONE;
-	bool records = false;
+	bool records = true;
 
 	(void)options;
 	for (size_t i = 0; i < cnt; i++) {
@@ -30,8 +29,8 @@ static int run_check(const struct options *options)
 		       result->detail);
 		if (result->required && !result->ok)
 			status = STATUS_FAILED;
-		if (!strcmp(result->name, PROBE_RECORD))
-			records = result->ok && pidns_is_initial();
+		if (!strcmp(result->name, PROBE_RECORD) || !strcmp(result->name, PROBE_PIDNS))
+			records = records && result->ok;
 	}
 	printf("\n%s\n", status	   ? "loiter cannot work here: see MISSING"
 			 : records ? "loiter dump, record and leaks work here"

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "capture/kernel_btf.h"
-#include "proc/pidns.h"
+#include "capture/probe.h"
 #include "proc/process.h"
 #include "symbolize/kallsyms.h"
 
@@ -370,7 +370,7 @@ struct recording *recording_new(const struct record_options *options, struct err
 {
 	struct recording *recording;
 
-	if (!pidns_is_initial()) {
+	if (!probe_pidns_is_initial()) {
 		err_set(err, -EINVAL,
 			"loiter does not record inside a PID namespace: run it on the host, where "
 			"the process has another pid");

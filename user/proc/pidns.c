@@ -6,14 +6,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/num.h"
 
 #define STATUS_MAX_BYTES 65536
-#define PIDNS_INITIAL_INODE 0xEFFFFFFCu /* PROC_PID_INIT_INO of the kernel */
 
 uint32_t pidns_parse_status(const char *text, uint32_t *ret_innermost)
 {
@@ -46,13 +44,6 @@ static uint32_t read_status(const char *path, struct buf *text, uint32_t *ret_in
 {
 	buf_clear(text);
 	return file_read(path, text) ? 0 : pidns_parse_status(buf_text(text), ret_innermost);
-}
-
-bool pidns_is_initial(void)
-{
-	struct stat st;
-
-	return !stat("/proc/self/ns/pid", &st) && st.st_ino == PIDNS_INITIAL_INODE;
 }
 
 bool pidns_is_nested(pid_t tgid)

@@ -12,9 +12,6 @@
 
 #include "base/table.h"
 
-/* Whether loiter itself lives in the machine's initial PID namespace, whose ids the kernel uses. */
-bool pidns_is_initial(void);
-
 /* Whether @tgid lives in a PID namespace below the one of our /proc. */
 bool pidns_is_nested(pid_t tgid);
 
