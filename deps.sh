@@ -22,7 +22,7 @@ build | hdr:stdio.h | libc6-dev | glibc-devel
 build | cmd:make | make | make
 build | cmd:clang cmd:clang-19 cmd:clang-18 cmd:clang-17 cmd:clang-16 cmd:clang-15 cmd:clang-14 | clang | clang
 build | fn:find_bpftool | @bpftool | bpftool
-build | hdr:bpf/libbpf.h | libbpf-dev | libbpf-devel
+build | fn:has_libbpf | libbpf-dev | libbpf-devel
 build | hdr:elfutils/libdwfl.h | libdw-dev | elfutils-devel
 build | hdr:libelf.h | libelf-dev | elfutils-libelf-devel
 build | hdr:zlib.h | zlib1g-dev | zlib-devel
@@ -97,19 +97,38 @@ has_no_browsers() {
 	grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null
 }
 
+# Prints the path of header $1 that a compiler would take.
+find_header() {
+	local dir
+
+	for dir in /usr/local/include /usr/include/*-linux-gnu /usr/include; do
+		[ -e "$dir/$1" ] && echo "$dir/$1" && return 0
+	done
+	return 1
+}
+
+# Ubuntu 22.04 has libbpf 0.5, which does not say its version yet.
+has_libbpf() {
+	local version
+
+	version=$(find_header bpf/libbpf_version.h) &&
+		grep -q '^#define LIBBPF_MAJOR_VERSION [1-9]' "$version"
+}
+
+explain_libbpf() {
+	has_libbpf || ! find_header bpf/libbpf.h >/dev/null ||
+		echo "libbpf 1.0 or later is needed, and the one that is installed is older. Where the" \
+			"distribution has no other: https://github.com/libbpf/libbpf" >&2
+}
+
 found() {
-	local kind=${1%%:*} what=${1#*:} dir
+	local kind=${1%%:*} what=${1#*:}
 
 	case $kind in
 	cmd) command -v "$what" >/dev/null ;;
 	fn) "$what" >/dev/null ;;
 	file) compgen -G "$what" >/dev/null ;;
-	hdr)
-		for dir in /usr/include /usr/local/include /usr/include/*-linux-gnu; do
-			[ -e "$dir/$what" ] && return 0
-		done
-		return 1
-		;;
+	hdr) find_header "$what" >/dev/null ;;
 	esac
 }
 
@@ -231,6 +250,7 @@ install_missing() {
 	[ -z "$list" ] && return 0
 	mapfile -t packages < <(packages_for "$manager" <<<"$list")
 	echo "deps: installed, but still not found: ${packages[*]}" >&2
+	explain_libbpf
 	return 1
 }
 
@@ -242,6 +262,7 @@ check() {
 	mapfile -t packages < <(packages_for "$(package_manager)" <<<"$list")
 	echo "missing: ${packages[*]}" >&2
 	echo "install them, or let make do it: sudo make deps" >&2
+	explain_libbpf
 	return 1
 }
 
