@@ -66,6 +66,15 @@ int BPF_PROG(on_newtask, struct task_struct *task, unsigned long clone_flags)
 	return 0;
 }
 
+static __always_inline void note_program(struct task_struct *task)
+{
+	__u32 tid = task->pid;
+	struct wire_run *run = bpf_map_lookup_elem(&runs, &tid);
+
+	if (run)
+		bpf_probe_read_kernel_str(run->comm, sizeof(run->comm), task->comm);
+}
+
 /* The new program has other code at the old addresses, of which nothing was asked yet. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
@@ -81,6 +90,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	}
 	if (!is_watched(task))
 		return 0; /* not ours */
+	if (cfg_runs)
+		note_program(task);
 	put_space(task->tgid, &space);
 	code_changed(task->tgid);
 	return 0;

@@ -76,6 +76,8 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 		snprintf(entry->comm, sizeof(entry->comm), "%s", comm);
 	else
 		process_comm((pid_t)run->tgid, (pid_t)tid, entry->comm, sizeof(entry->comm));
+	if (!entry->comm[0])
+		snprintf(entry->comm, sizeof(entry->comm), "%.*s", WIRE_COMM_BYTES, run->comm);
 	return 0;
 }
 
