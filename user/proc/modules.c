@@ -388,6 +388,25 @@ bool module_is_lost(const struct module *module)
 	return count_files(home, elf_file_is_changed) || count_files(home, elf_file_is_unreadable);
 }
 
+bool modules_read_code(struct modules *modules, uint64_t addr, void *dst, size_t len)
+{
+	const struct mapping *mapping = maps_find(modules->maps, addr);
+	const struct module *module = modules_find(modules, addr);
+	Elf_Data *data;
+
+	if (!mapping || !mapping->executable || len > mapping->end_addr - addr)
+		return false;
+	if (!module || !module->dwfl || !home_of(module)->file)
+		return false;
+	data = elf_getdata_rawchunk(elf_file_elf(home_of(module)->file),
+				    (int64_t)(mapping->file_off + (addr - mapping->start_addr)),
+				    len, ELF_T_BYTE);
+	if (!data || data->d_size != len || module_is_lost(module))
+		return false;
+	memcpy(dst, data->d_buf, len);
+	return true;
+}
+
 struct modules_losses modules_losses(const struct modules *modules)
 {
 	struct modules_losses losses = modules->losses;

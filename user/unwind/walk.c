@@ -54,14 +54,20 @@ static bool is_code(const struct unwinder *unwinder, uint64_t pc)
 	return mapping && mapping->executable;
 }
 
+/* Copies the @len bytes before @pc. A process that has ended has them in its files still; so has
+ * one that shares the map of such a one. */
+static bool read_before(const struct unwinder *unwinder, uint64_t pc, uint8_t *before, size_t len)
+{
+	return memory_read(unwinder->tgid, pc - len, before, len) == (ssize_t)len ||
+	       modules_read_code(unwinder->modules, pc - len, before, len);
+}
+
 /* Whether the code before @pc is a call: what a guessed return address must show. */
 static bool is_return_address(const struct unwinder *unwinder, uint64_t pc)
 {
 	uint8_t before[ARCH_CALL_BYTES_MAX];
 
-	return is_code(unwinder, pc) &&
-	       memory_read(unwinder->tgid, pc - sizeof(before), before, sizeof(before)) ==
-		       (ssize_t)sizeof(before) &&
+	return is_code(unwinder, pc) && read_before(unwinder, pc, before, sizeof(before)) &&
 	       arch_is_after_call(before);
 }
 
@@ -73,9 +79,7 @@ static bool is_guess(const struct unwinder *unwinder, const struct rule *rule, u
 
 	if (!(rule->flags & RULE_LEAF))
 		return rule->flags & RULE_GUESS;
-	return memory_read(unwinder->tgid, pc - sizeof(before), before, sizeof(before)) !=
-		       (ssize_t)sizeof(before) ||
-	       !arch_is_after_syscall(before);
+	return !read_before(unwinder, pc, before, sizeof(before)) || !arch_is_after_syscall(before);
 }
 
 static enum stack_end unreadable(const struct stack_memory *memory)
