@@ -217,8 +217,8 @@ struct wire_run {
 	__u64 start_ns;	 /* of the thread: CLOCK_BOOTTIME */
 	/* What could not be booked under its stack, for want of room. */
 	__u64 unbooked_cnt, unbooked_blocked_ns, unbooked_queued_ns;
-	/* Of the last program that it began; "" when it began none. One that has ended can have left
-	 * /proc before it is off its CPU for the last time. */
+	/* Of the last program that it began; "" when it began none. One that has ended can have
+	 * left /proc before it is off its CPU for the last time. */
 	char comm[WIRE_COMM_BYTES];
 };
 
