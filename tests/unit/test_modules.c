@@ -177,9 +177,34 @@ static void test_a_copy_of_a_fixed_program(void **state)
 	munmap(addr[1], PAGE_BYTES);
 }
 
+/* The code of this very function, whoever has the process's id by then. */
+static void test_code_of_the_file(void **state)
+{
+	const uint64_t addr = (uintptr_t)test_code_of_the_file;
+	uint8_t code[16] = { 0 };
+	struct modules *modules;
+	struct maps maps;
+	const struct mapping *mapping;
+
+	(void)state;
+	maps_init(&maps);
+	assert_int_equal(maps_read(&maps, getpid(), NULL), 0);
+	modules = modules_new(getpid(), &maps, NULL);
+	assert_non_null(modules);
+	assert_true(modules_read_code(modules, addr, code, sizeof(code)));
+	assert_memory_equal(code, (const void *)(uintptr_t)addr, sizeof(code));
+	mapping = maps_find(&maps, addr);
+	assert_false(modules_read_code(modules, mapping->end_addr - 1, code, 2));
+	assert_false(modules_read_code(modules, (uintptr_t)code, code, 1)); /* the stack */
+	assert_false(modules_read_code(modules, 0, code, 1));
+	modules_free(modules);
+	maps_release(&maps);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_code_of_the_file),
 		cmocka_unit_test(test_a_copy_of_a_fixed_program),
 		cmocka_unit_test(test_a_hole_in_code),
 	};

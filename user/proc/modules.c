@@ -392,19 +392,20 @@ bool modules_read_code(struct modules *modules, uint64_t addr, void *dst, size_t
 {
 	const struct mapping *mapping = maps_find(modules->maps, addr);
 	const struct module *module = modules_find(modules, addr);
-	Elf_Data *data;
+	const char *bytes;
+	size_t file_len;
+	uint64_t off;
 
 	if (!mapping || !mapping->executable || len > mapping->end_addr - addr)
 		return false;
 	if (!module || !module->dwfl || !home_of(module)->file)
 		return false;
-	data = elf_getdata_rawchunk(elf_file_elf(home_of(module)->file),
-				    (int64_t)(mapping->file_off + (addr - mapping->start_addr)),
-				    len, ELF_T_BYTE);
-	if (!data || data->d_size != len || module_is_lost(module))
+	bytes = elf_rawfile(elf_file_elf(home_of(module)->file), &file_len);
+	off = mapping->file_off + (addr - mapping->start_addr);
+	if (!bytes || off > file_len || len > file_len - off)
 		return false;
-	memcpy(dst, data->d_buf, len);
-	return true;
+	memcpy(dst, bytes + off, len);
+	return !module_is_lost(module);
 }
 
 struct modules_losses modules_losses(const struct modules *modules)

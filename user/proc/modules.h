@@ -48,8 +48,7 @@ void modules_free(struct modules *modules);
 /* Returns the module that covers @addr with its file opened, or NULL; valid as long as @modules. */
 const struct module *modules_find(struct modules *modules, uint64_t addr);
 
-/* Copies the @len bytes of code that the file has for @addr: those of a process that has ended,
- * too. Returns whether there are such. */
+/* Copies the @len bytes of code that the file has for @addr. Returns whether there are such. */
 bool modules_read_code(struct modules *modules, uint64_t addr, void *dst, size_t len);
 
 /* Of a @module with .dwfl, returns where its symbols are: there or in its separate debug file. */

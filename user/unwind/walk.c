@@ -54,12 +54,12 @@ static bool is_code(const struct unwinder *unwinder, uint64_t pc)
 	return mapping && mapping->executable;
 }
 
-/* Copies the @len bytes before @pc. A process that has ended has them in its files still; so has
- * one that shares the map of such a one. */
+/* Copies the @len bytes before @pc. They are those of the file where there is one: the process can
+ * have ended, or be the first of those that share this map, and its id be another's by now. */
 static bool read_before(const struct unwinder *unwinder, uint64_t pc, uint8_t *before, size_t len)
 {
-	return memory_read(unwinder->tgid, pc - len, before, len) == (ssize_t)len ||
-	       modules_read_code(unwinder->modules, pc - len, before, len);
+	return modules_read_code(unwinder->modules, pc - len, before, len) ||
+	       memory_read(unwinder->tgid, pc - len, before, len) == (ssize_t)len;
 }
 
 /* Whether the code before @pc is a call: what a guessed return address must show. */
