@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proc/child.h"
 #include "proc/process.h"
 
 static uint64_t run_key(uint32_t tid, uint64_t start_ns)
@@ -81,19 +80,6 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 	return 0;
 }
 
-/* Returns the name that a thread had at its end, NULL while it lives. Of a program that loiter
- * waited for nobody else knows it: its end can be told before it is off its CPU for the last time.
- */
-static const char *last_comm(const struct recording *recording, const struct wire_exit *ended,
-			     uint32_t tid)
-{
-	const struct child *child = recording->options->child;
-
-	if (ended)
-		return ended->comm;
-	return child && child->ended && tid == (uint32_t)child->pid ? child->comm : NULL;
-}
-
 int recording_settle(struct recording *recording)
 {
 	struct snapshot *snapshot = &recording->snapshot;
@@ -118,7 +104,7 @@ int recording_settle(struct recording *recording)
 		uint64_t key = run_key(tid, run->start_ns);
 
 		if (!table_find(&known, key, &idx)) {
-			err = add_born(recording, tid, run, last_comm(recording, ended, tid));
+			err = add_born(recording, tid, run, ended ? ended->comm : NULL);
 			idx = snapshot->entries.len - 1;
 		}
 		if (!err)

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "proc/process.h"
 
 #define STATUS_NOT_RUN 127 /* as of a shell */
 
@@ -89,13 +88,8 @@ int child_run(struct child *child, struct err *err)
 
 bool child_ended(struct child *child)
 {
-	siginfo_t info = { .si_pid = 0 };
-
-	if (child->ended || waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) ||
-	    !info.si_pid)
-		return child->ended;
-	process_comm(child->pid, child->pid, child->comm, sizeof(child->comm));
-	child->ended = waitpid(child->pid, &child->status, WNOHANG) == child->pid;
+	if (!child->ended && waitpid(child->pid, &child->status, WNOHANG) == child->pid)
+		child->ended = true;
 	return child->ended;
 }
 

@@ -17,8 +17,7 @@ struct child {
 	int go_fd;    /* the program begins with the byte that is written here */
 	int error_fd; /* why it did not; closed when it did */
 	bool ended;
-	int status;    /* as of wait(2), when it has ended */
-	char comm[16]; /* its name then */
+	int status; /* as of wait(2), when it has ended */
 };
 
 /* Forks the process that is to run @argv, which ends in NULL. Returns 0 or -errno with @err set;
@@ -28,7 +27,7 @@ int child_start(struct child *child, char *const *argv, struct err *err);
 /* Lets the program begin. Returns 0 when it did, else -errno with @err set. */
 int child_run(struct child *child, struct err *err);
 
-/* Returns whether the program has ended; then its status and name are in @child. */
+/* Returns whether the program has ended; then its status is in @child. */
 bool child_ended(struct child *child);
 
 /* Gives back what is held; a program that has begun goes on, one that has not never will. */
