@@ -136,8 +136,8 @@ static __always_inline void thread_ended(struct task_struct *task, struct wire_r
 	struct wire_exit record = { .header = { WIRE_EXIT, sizeof(record) }, .tid = task->pid };
 	__u32 tid = task->pid;
 
+	bpf_probe_read_kernel_str(run->comm, sizeof(run->comm), task->comm);
 	__builtin_memcpy(&record.run, run, sizeof(record.run));
-	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
 	if (bpf_ringbuf_output(&events, &record, sizeof(record), 0))
 		run->state =
 			WIRE_RUN_ENDED; /* read at the end, unless the tid is taken until then */

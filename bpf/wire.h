@@ -217,8 +217,8 @@ struct wire_run {
 	__u64 start_ns;	 /* of the thread: CLOCK_BOOTTIME */
 	/* What could not be booked under its stack, for want of room. */
 	__u64 unbooked_cnt, unbooked_blocked_ns, unbooked_queued_ns;
-	/* Of the last program that it began; "" when it began none. One that has ended can have
-	 * left /proc before it is off its CPU for the last time. */
+	/* Of the last program that it began, "" when it began none; of a thread that has ended, its
+	 * own. One that ends can have left /proc before it is off its CPU for the last time. */
 	char comm[WIRE_COMM_BYTES];
 };
 
@@ -227,7 +227,6 @@ struct wire_exit {
 	struct wire_header header;
 	__u32 tid;
 	__u32 pad;
-	char comm[WIRE_COMM_BYTES];
 	struct wire_run run;
 };
 
@@ -399,7 +398,7 @@ _Static_assert(sizeof(struct wire_miss) == 72 + 8 * (WIRE_WALK_MAX + 1) + WIRE_M
 	       "wire_miss");
 _Static_assert(sizeof(struct wire_tick) == 32, "wire_tick");
 _Static_assert(sizeof(struct wire_run) == 144, "wire_run");
-_Static_assert(sizeof(struct wire_exit) == 176, "wire_exit");
+_Static_assert(sizeof(struct wire_exit) == 160, "wire_exit");
 _Static_assert(sizeof(struct wire_remap) == 24, "wire_remap");
 _Static_assert(sizeof(struct wire_birth) == 56, "wire_birth");
 _Static_assert(sizeof(struct wire_death) == 48, "wire_death");

@@ -39,10 +39,9 @@ int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_
 	return table_put(&snapshot->target_by_tgid, tgid, *ret);
 }
 
-/* Adds the thread of @run to the snapshot's, as one that was born in the window; @comm: its name at
- * its end, NULL while it lives. */
+/* Adds the thread of @run to the snapshot's, as one that was born in the window. */
 static int add_born(struct recording *recording, uint32_t tid, const struct wire_run *run,
-		    const char *comm)
+		    bool has_ended)
 {
 	struct snapshot *snapshot = &recording->snapshot;
 	const struct target *target;
@@ -62,7 +61,7 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 				 .stack = STACKSET_NONE,
 				 .kstack = STACKSET_NONE,
 				 .tid = tid,
-				 .task_state = comm ? WIRE_STATE_DEAD
+				 .task_state = has_ended ? WIRE_STATE_DEAD
 					       : run->state == WIRE_RUN_BLOCKED
 						       ? WIRE_STATE_SLEEPING
 						       : WIRE_STATE_RUNNABLE,
@@ -71,9 +70,7 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 					 run->since_ns - (uint64_t)snapshot->sched_clock_offset_ns,
 				 .watched_ns = arrivals_since(&recording->arrivals, run->tgid),
 				 .now_ns = recording->book.end_ns };
-	if (comm)
-		snprintf(entry->comm, sizeof(entry->comm), "%s", comm);
-	else
+	if (!has_ended)
 		process_comm((pid_t)run->tgid, (pid_t)tid, entry->comm, sizeof(entry->comm));
 	if (!entry->comm[0])
 		snprintf(entry->comm, sizeof(entry->comm), "%.*s", WIRE_COMM_BYTES, run->comm);
@@ -104,7 +101,7 @@ int recording_settle(struct recording *recording)
 		uint64_t key = run_key(tid, run->start_ns);
 
 		if (!table_find(&known, key, &idx)) {
-			err = add_born(recording, tid, run, ended ? ended->comm : NULL);
+			err = add_born(recording, tid, run, ended != NULL);
 			idx = snapshot->entries.len - 1;
 		}
 		if (!err)

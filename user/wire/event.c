@@ -78,7 +78,7 @@ static bool run_is_valid(const struct wire_run *run)
 
 static bool exit_is_valid(struct wire_exit *ended)
 {
-	ended->comm[sizeof(ended->comm) - 1] = '\0';
+	ended->run.comm[sizeof(ended->run.comm) - 1] = '\0';
 	return run_is_valid(&ended->run);
 }
 
