@@ -11,20 +11,30 @@ from lib import WORKLOADS, attempt, check, finish, need_loiter
 from leaking import Report, check_sums, counting, creator, ended_well, place, words
 
 
+TRIES = 5
+RETRIED = {"births_no_stack", "events_missed"}
+
+
 def run_program(*args: object) -> subprocess.CompletedProcess:
     return lib.run_loiter("leaks", "-f", "json", "--exit-code", *args)
 
 
-def seen_program(*args: object) -> Report:
-    """Runs a program until loiter was in time to read its map for each birth. Whatever becomes of
-    that, it has a leak each time."""
-    def seen() -> Optional[Report]:
+def told_program(*args: object) -> subprocess.CompletedProcess:
+    """Runs a program until the kernel told all of it, and loiter was in time to read its map for
+    each birth."""
+    def told() -> Optional[subprocess.CompletedProcess]:
         done = run_program(*args)
-        if done.returncode != 3:
-            raise RuntimeError(f"status {done.returncode}: {done.stderr}")
-        report = json.loads(done.stdout)
-        return None if "births_no_stack" in report["losses"] else report
-    return lib.wait_for("a report with all creators", seen)
+        losses = json.loads(done.stdout)["losses"] if done.stdout else {}
+        return None if RETRIED & losses.keys() else done
+    return lib.wait_for("a report of all", told)
+
+
+def seen_program(*args: object) -> Report:
+    """As told_program, of one that has a leak."""
+    done = told_program(*args)
+    if done.returncode != 3:
+        raise RuntimeError(f"status {done.returncode}: {done.stderr}")
+    return json.loads(done.stdout)
 
 
 def test_program() -> None:
@@ -45,7 +55,7 @@ def test_program() -> None:
 
 def test_busy() -> None:
     """Threads that run as their program ends may be about to end themselves."""
-    done = run_program("--", WORKLOADS / "leaver", 0, 0, 4)
+    done = told_program("--", WORKLOADS / "leaver", 0, 0, 4)
     check("program: threads that it does not leave waiting are none", done.returncode == 0,
           done.stderr + done.stdout)
     groups = json.loads(done.stdout)["processes"][0]["groups"] if done.stdout else []
@@ -94,12 +104,16 @@ def test_abort() -> None:
 
 
 def test_ends_with_process() -> None:
-    with lib.workload("leaky", "idle") as target, \
-            counting("-p", target.pid, "-d", "0", "--exit-code") as running:
-        target.stop()
-        report = ended_well("ends", running)
-    if not report:
-        return
+    # A kernel that preempts a thread as its end is told keeps the others' on that CPU meanwhile.
+    for _ in range(TRIES):
+        with lib.workload("leaky", "idle") as target, \
+                counting("-p", target.pid, "-d", "0", "--exit-code") as running:
+            target.stop()
+            report = ended_well("ends", running)
+        if not report:
+            return
+        if "events_missed" not in report["losses"]:
+            break
     check_sums("ends", report)
     process = report["processes"][0]
     check("ends: the process is told of", process["has_ended"] and process["pid"] == target.pid)
