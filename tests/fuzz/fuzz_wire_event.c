@@ -50,7 +50,7 @@ static uint64_t check_record(void)
 	case WIRE_TICK:
 		return hash_bytes(&record.tick, sizeof(record.tick));
 	case WIRE_EXIT:
-		require(strnlen(record.exit.comm, WIRE_COMM_BYTES) < WIRE_COMM_BYTES);
+		require(strnlen(record.exit.run.comm, WIRE_COMM_BYTES) < WIRE_COMM_BYTES);
 		return hash_bytes(&record.exit, sizeof(record.exit));
 	case WIRE_BIRTH:
 		require(strnlen(record.birth.creator_comm, WIRE_COMM_BYTES) < WIRE_COMM_BYTES);
