@@ -72,47 +72,16 @@ static void probe_btf(struct probe_result *ret)
 		snprintf(ret->detail, sizeof(ret->detail), "%.250s", err.msg);
 }
 
-/* The programs themselves are the probe: a kernel can have a feature and still refuse them. */
-static struct capture *probe_capture(struct err *err)
-{
-	pid_t self = getpid();
-	struct capture_options options = { .tgids = &self, .tgid_cnt = 1 };
+/* The programs themselves are the probe: a kernel can have a feature and still refuse them. Loading
+ * them is what takes the time, so each set is loaded once and every probe asks of it. */
+struct probe_trial {
+	struct capture *capture;   /* NULL: refused, for .capture_err */
+	struct recorder *recorder; /* likewise */
+	struct err capture_err, recorder_err;
+	struct err clock_err; /* why .recorder has no CPU clock; empty: it has */
+};
 
-	return capture_new(&options, err);
-}
-
-static void probe_iterator(struct probe_result *ret)
-{
-	struct err err = { "" };
-	struct capture *capture = probe_capture(&err);
-
-	ret->ok = capture != NULL;
-	if (!ret->ok)
-		snprintf(ret->detail, sizeof(ret->detail), "%.159s", err.msg);
-	capture_free(capture);
-}
-
-static void probe_filter(struct probe_result *ret)
-{
-	struct capture *capture = probe_capture(NULL);
-
-	ret->ok = capture && capture_can_read_thread(capture);
-	capture_free(capture);
-}
-
-static void probe_clock(struct probe_result *ret)
-{
-	struct err err = { "" };
-	struct capture *capture = probe_capture(&err);
-
-	ret->ok = capture && !capture_sample_start(capture, &err);
-	if (!ret->ok)
-		snprintf(ret->detail, sizeof(ret->detail), "%.200s", err.msg);
-	capture_free(capture);
-}
-
-/* Loads and attaches what recordings of one process have, and what @options ask for beside it. */
-static struct recorder *probe_recorder(struct recorder_options options, struct err *err)
+static struct recorder *trial_recorder(struct recorder_options options, struct err *err)
 {
 	pid_t self = getpid();
 
@@ -121,24 +90,58 @@ static struct recorder *probe_recorder(struct recorder_options options, struct e
 	return recorder_new(&options, err);
 }
 
-/* All that recordings and leaks load, but for the futex calls, which have a probe of their own. The
- * CPU clock is for some reports only. */
-static void probe_record(struct probe_result *ret)
+/* Loads and attaches what dumps have, and all that recordings and leaks have but for the futex
+ * calls, which have a probe of their own. The CPU clock is for some reports only. */
+static void trial_begin(struct probe_trial *ret)
 {
 	struct recorder_options options = { .wakers = true, .deaths = true, .sample_hz = 1 };
-	struct err clock_err = { "" };
-	struct err err = { "" };
-	struct recorder *recorder = probe_recorder(options, &clock_err);
+	pid_t self = getpid();
+	struct capture_options dump = { .tgids = &self, .tgid_cnt = 1 };
 
-	if (!recorder) {
-		options.sample_hz = 0;
-		recorder = probe_recorder(options, &err);
-		snprintf(ret->detail, sizeof(ret->detail), "%s%.180s",
-			 recorder ? "but for record --by on-cpu and wall: " : "",
-			 recorder ? clock_err.msg : err.msg);
-	}
-	ret->ok = recorder != NULL;
-	recorder_free(recorder);
+	*ret = (struct probe_trial){ .capture = NULL };
+	ret->capture = capture_new(&dump, &ret->capture_err);
+	ret->recorder = trial_recorder(options, &ret->clock_err);
+	if (ret->recorder)
+		return;
+	options.sample_hz = 0;
+	ret->recorder = trial_recorder(options, &ret->recorder_err);
+}
+
+static void trial_end(struct probe_trial *trial)
+{
+	recorder_free(trial->recorder);
+	capture_free(trial->capture);
+}
+
+static void judge_iterator(const struct probe_trial *trial, struct probe_result *ret)
+{
+	ret->ok = trial->capture != NULL;
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail), "%.159s", trial->capture_err.msg);
+}
+
+static void judge_filter(const struct probe_trial *trial, struct probe_result *ret)
+{
+	ret->ok = trial->capture && capture_can_read_thread(trial->capture);
+}
+
+static void judge_clock(const struct probe_trial *trial, struct probe_result *ret)
+{
+	struct err err = trial->capture_err;
+
+	ret->ok = trial->capture && !capture_sample_start(trial->capture, &err);
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail), "%.200s", err.msg);
+}
+
+static void judge_record(const struct probe_trial *trial, struct probe_result *ret)
+{
+	ret->ok = trial->recorder != NULL;
+	if (!ret->ok)
+		snprintf(ret->detail, sizeof(ret->detail), "%.180s", trial->recorder_err.msg);
+	else if (trial->clock_err.msg[0])
+		snprintf(ret->detail, sizeof(ret->detail),
+			 "but for record --by on-cpu and wall: %.180s", trial->clock_err.msg);
 }
 
 bool probe_pidns_is_initial(void)
@@ -172,18 +175,14 @@ static void probe_find_vma(struct probe_result *ret)
 	ret->ok = kernel_btf_has_helper("BPF_FUNC_find_vma");
 }
 
-static void probe_new_code(struct probe_result *ret)
+static void judge_new_code(const struct probe_trial *trial, struct probe_result *ret)
 {
-	struct recorder_options options = { .births_only = true };
-	struct recorder *recorder = probe_recorder(options, NULL);
-
-	ret->ok = recorder && recorder_sees_new_code(recorder);
+	ret->ok = trial->recorder && recorder_sees_new_code(trial->recorder);
 	if (!ret->ok && kernel_btf_is_rt())
 		snprintf(ret->detail, sizeof(ret->detail), "not with PREEMPT_RT");
-	else if (recorder && !ret->ok)
+	else if (trial->recorder && !ret->ok)
 		snprintf(ret->detail, sizeof(ret->detail),
 			 "the kernel refuses the programs for it");
-	recorder_free(recorder);
 }
 
 static void probe_rings(struct probe_result *ret)
@@ -237,7 +236,7 @@ static void probe_futexes(struct probe_result *ret)
 			 "CONFIG_FTRACE_SYSCALLS=y; run with sudo");
 		return;
 	}
-	recorder = probe_recorder(options, &err);
+	recorder = trial_recorder(options, &err);
 	ret->ok = recorder != NULL;
 	if (!ret->ok)
 		snprintf(ret->detail, sizeof(ret->detail), "%.200s", err.msg);
@@ -273,25 +272,25 @@ static const struct probe_feature features[] = {
 	  .commit = "eaaacd23910f",
 	  .without = "nothing works",
 	  .required = true,
-	  .probe = probe_iterator },
+	  .judge = judge_iterator },
 	{ .name = "iterator of one thread",
 	  .used_by = "threads that run often",
 	  .since = "6.1",
 	  .commit = "f0d74c4da1f0",
 	  .without = "busy threads are looked at less closely",
-	  .probe = probe_filter },
+	  .judge = judge_filter },
 	{ .name = "CPU clock",
 	  .used_by = "stacks of running threads",
 	  .since = "4.9",
 	  .commit = "0515e5999a46",
 	  .without = "running threads are reported without a stack",
-	  .probe = probe_clock },
+	  .judge = judge_clock },
 	{ .name = PROBE_RECORD,
 	  .used_by = "record and leaks",
 	  .since = "5.8",
 	  .commit = "457f44363a88",
 	  .without = "record and leaks do not work",
-	  .probe = probe_record },
+	  .judge = judge_record },
 	{ .name = PROBE_PIDNS,
 	  .used_by = "record and leaks",
 	  .since = "2.6",
@@ -319,7 +318,7 @@ static const struct probe_feature features[] = {
 	  .used_by = "record and leaks",
 	  .since = "2.6",
 	  .without = "libraries of one size can replace each other unnoticed",
-	  .probe = probe_new_code },
+	  .judge = judge_new_code },
 	{ .name = "ring buffers for PREEMPT_RT",
 	  .used_by = "record, leaks, and the CPU clock",
 	  .since = "6.12",
@@ -363,8 +362,10 @@ static void say_what_is_lost(const struct probe_feature *feature, struct probe_r
 
 size_t probe_all(struct probe_result *ret, size_t cap)
 {
+	struct probe_trial trial;
 	size_t cnt = 0;
 
+	trial_begin(&trial);
 	for (size_t i = 0; i < CAP_CNT && cnt < cap; i++, cnt++) {
 		ret[cnt] = (struct probe_result){ .name = caps[i].name,
 						  .used_by = caps[i].used_by,
@@ -377,9 +378,13 @@ size_t probe_all(struct probe_result *ret, size_t cap)
 		ret[cnt] = (struct probe_result){ .name = features[i].name,
 						  .used_by = features[i].used_by,
 						  .required = features[i].required };
-		features[i].probe(&ret[cnt]);
+		if (features[i].judge)
+			features[i].judge(&trial, &ret[cnt]);
+		else
+			features[i].probe(&ret[cnt]);
 		if (!ret[cnt].ok)
 			say_what_is_lost(&features[i], &ret[cnt]);
 	}
+	trial_end(&trial);
 	return cnt;
 }

@@ -23,6 +23,8 @@ struct probe_result {
 	char detail[320]; /* why not, what is lost, and what to do; or what was found */
 };
 
+struct probe_trial;
+
 /* Something that the kernel has or lacks. docs/KERNELS.md has the same as a table. */
 struct probe_feature {
 	const char *name;
@@ -31,7 +33,10 @@ struct probe_feature {
 	const char *commit; /* the first digits of the commit that brought it; NULL: always there */
 	const char *without; /* what is lost where it is missing */
 	bool required;
-	void (*probe)(struct probe_result *result); /* sets .ok, and .detail if it knows more */
+	/* One of the two sets .ok, and .detail if it knows more: by itself, or by how loading
+	 * loiter's programs went. */
+	void (*probe)(struct probe_result *result);
+	void (*judge)(const struct probe_trial *trial, struct probe_result *result);
 };
 
 /* Returns every one of them, @ret_cnt in all. */
