@@ -28,7 +28,8 @@ VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--tra
             "--vex-iropt-register-updates=allregs-at-mem-access",
             f"--suppressions={Path(__file__).parent / 'valgrind.supp'}"]
 SEED = 20261123
-LOOKS, LOOKS_MAX = lib.sized(40, 5), 80
+LOOKS, LOOKS_MAX = lib.sized(40, 3), 80
+CROWD_LOOKS = lib.sized(5, 2)
 QUALITIES = {"complete", "truncated", "guessed", "raced", "none"}
 # Where the stack of a thread may begin; what is complete ends in one of these.
 ROOTS = {"_start", "_dl_start", "__clone3", "clone3", "__clone", "clone", "__GI___clone3"}
@@ -111,7 +112,7 @@ def test_exiting(name: str, command: Command) -> None:
     """The target exits before, while and after it is looked at."""
     rand = random.Random(SEED)
     runs = []
-    for i in range(lib.sized(40, 5)):
+    for i in range(lib.sized(40, 4)):
         with lib.workload("exiting", 200) as target:
             proc = subprocess.Popen([*command, "dump", "-p", str(target.pid), "-f", "json"],
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -133,13 +134,13 @@ def test_crowd(name: str, command: Command) -> None:
         pids = {stack.enter_context(lib.workload("exiting", 4)).pid for _ in range(40)}
         stack.enter_context(lib.workload("execloop"))
         stack.enter_context(lib.workload("churn", 500))
-        runs = [run(command, "dump", "-a", "-f", "json") for _ in range(5)]
+        runs = [run(command, "dump", "-a", "-f", "json") for _ in range(CROWD_LOOKS)]
     check_faults(f"{name}, crowd", [fault(done) for done in runs])
     stacks = [(process["pid"], thread["quality"]) for done in runs if not done.returncode
               for process in json.loads(done.stdout)["processes"] if process["pid"] in pids
               for thread in process["threads"]]
-    check(f"{name}, crowd: every thread of it, complete", len(stacks) == 5 * 5 * len(pids) and
-          {quality for _, quality in stacks} == {"complete"},
+    check(f"{name}, crowd: every thread of it, complete", len(stacks) == CROWD_LOOKS * 5 * len(pids)
+          and {quality for _, quality in stacks} == {"complete"},
           (len(stacks), {quality for _, quality in stacks}))
 
 
@@ -295,9 +296,9 @@ def test_scribbled_meanwhile(name: str, command: Command) -> None:
         file = path / "flickering"
         with interpreted(lib.WORKLOADS / "mix", file) as target, flickering(rand, file):
             dumps = [run(command, "dump", "-p", target.pid, "-f", "json")
-                     for _ in range(lib.sized(15, 5))]
+                     for _ in range(lib.sized(15, 2))]
             records = [run(command, "record", "-p", target.pid, "-d", "50ms", "-f", "json")
-                       for _ in range(5)]
+                       for _ in range(lib.sized(5, 2))]
     check_faults(f"{name}, scribbled on while it is read", [fault(done) for done in dumps])
     wrong = [done.stderr[:1500] for done in records if done.returncode or done.stderr]
     check(f"{name}, scribbled on while it is recorded", not wrong, wrong[:3])
