@@ -23,6 +23,8 @@ Frames = tuple[str, ...]  # names of functions, leaf first
 EXACT = "exact"
 LACKING = "lacking"
 UNLEARNED = "unlearned"  # how a stack ends at code without rules yet
+# Of what the compiler links in to begin and end a program: none has call frame information.
+CRTSTUFF = {"frame_dummy", "register_tm_clones", "deregister_tm_clones", "__do_global_dtors_aux"}
 VERIFIED = re.compile(r"verified (\d+) stacks, (\d+) wrong")
 
 
@@ -75,6 +77,8 @@ class Truth:
             return LACKING
         # Inside of execve the stack of the old program goes away.
         if span["quality"] == "truncated" and span.get("wait") == "execve" and not part:
+            return LACKING
+        if span["quality"] == "guessed" and not part and CRTSTUFF & {*functions(span["frames"])}:
             return LACKING
         return f"{span['quality']}, {span['stack_end']}: {functions(span['frames'])}"
 

@@ -223,7 +223,7 @@ def test_truncated_meanwhile(name: str, command: Command) -> None:
     rand = random.Random(SEED)
     faults = []
     with lib.scratch_dir() as path:
-        for i in range(lib.sized(25, 4)):
+        for i in range(25):
             file = path / f"shrinking-{i}"
             with interpreted(lib.WORKLOADS / "mix", file) as target:
                 proc = subprocess.Popen([*command, "dump", "-p", str(target.pid), "-f", "json"],
@@ -254,7 +254,7 @@ def test_scribbled(name: str, command: Command) -> None:
     rand = random.Random(SEED)
     faults = []
     with lib.scratch_dir() as path:
-        for i in range(lib.sized(60, 6)):
+        for i in range(60):
             file = path / f"scribbled-{i}"
             with interpreted(lib.WORKLOADS / "ages", file, 8) as target:
                 scribble(rand, file)
@@ -296,9 +296,9 @@ def test_scribbled_meanwhile(name: str, command: Command) -> None:
         file = path / "flickering"
         with interpreted(lib.WORKLOADS / "mix", file) as target, flickering(rand, file):
             dumps = [run(command, "dump", "-p", target.pid, "-f", "json")
-                     for _ in range(lib.sized(15, 2))]
+                     for _ in range(15)]
             records = [run(command, "record", "-p", target.pid, "-d", "50ms", "-f", "json")
-                       for _ in range(lib.sized(5, 2))]
+                       for _ in range(5)]
     check_faults(f"{name}, scribbled on while it is read", [fault(done) for done in dumps])
     wrong = [done.stderr[:1500] for done in records if done.returncode or done.stderr]
     check(f"{name}, scribbled on while it is recorded", not wrong, wrong[:3])
@@ -398,9 +398,11 @@ def main() -> None:
         line = [(f"{name}, {kind}", test_moving, name, command, kind, *args)
                 for kind, *args in (("churn", 1000), ("execloop",))]
         line += [(f"{name}, {test.__name__}", test, name, command)
-                 for test in (test_exiting, test_crowd, test_garbage, test_truncated,
-                              test_truncated_meanwhile, test_scribbled, test_scribbled_meanwhile,
-                              test_replaced)]
+                 for test in (test_exiting, test_crowd, test_garbage, test_replaced)]
+        if not lib.skip_in_vm(f"{name}, damaged files", "files are read alike on every kernel"):
+            line += [(f"{name}, {test.__name__}", test, name, command)
+                     for test in (test_truncated, test_truncated_meanwhile, test_scribbled,
+                                  test_scribbled_meanwhile)]
         lines.append(line)
     attempt_lines(*lines)
     lib.finish()

@@ -27,7 +27,7 @@ from outcome import COUNTING, WHY_ENDED, Reader, Result, judge_kernel
 LOG_DIR = plan.REPO / "build" / "vm"
 GUEST = plan.REPO / "tests" / "vm" / "guest.py"
 SHORT = ("5.10", "newest")
-SLOW_FIRST = ("newest", "6.18", "6.1-rt")  # no long one is to run alone at the end
+SLOW_FIRST = ("newest", "6.1-rt", "6.18", "6.12")  # no long one is to run alone at the end
 JOBS_MAX = 4  # of some 2 GB each
 MEM_MB = 1536
 LIMIT_S = 3000  # on a machine that has other things to do as well
