@@ -78,7 +78,8 @@ struct probe_trial {
 	struct capture *capture;   /* NULL: refused, for .capture_err */
 	struct recorder *recorder; /* likewise */
 	struct err capture_err, recorder_err;
-	struct err clock_err; /* why .recorder has no CPU clock; empty: it has */
+	struct err clock_err; /* why .recorder has no CPU clock */
+	bool has_clock;
 };
 
 static struct recorder *trial_recorder(struct recorder_options options, struct err *err)
@@ -101,7 +102,8 @@ static void trial_begin(struct probe_trial *ret)
 	*ret = (struct probe_trial){ .capture = NULL };
 	ret->capture = capture_new(&dump, &ret->capture_err);
 	ret->recorder = trial_recorder(options, &ret->clock_err);
-	if (ret->recorder)
+	ret->has_clock = ret->recorder != NULL;
+	if (ret->has_clock)
 		return;
 	options.sample_hz = 0;
 	ret->recorder = trial_recorder(options, &ret->recorder_err);
@@ -139,7 +141,7 @@ static void judge_record(const struct probe_trial *trial, struct probe_result *r
 	ret->ok = trial->recorder != NULL;
 	if (!ret->ok)
 		snprintf(ret->detail, sizeof(ret->detail), "%.180s", trial->recorder_err.msg);
-	else if (trial->clock_err.msg[0])
+	else if (!trial->has_clock)
 		snprintf(ret->detail, sizeof(ret->detail),
 			 "but for record --by on-cpu and wall: %.180s", trial->clock_err.msg);
 }
