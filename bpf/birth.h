@@ -6,6 +6,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/futex.h"
 #include "bpf/watch.h"
 
 #define CLONE_THREAD_FLAG 0x00010000
@@ -75,9 +76,37 @@ static __always_inline void note_program(struct task_struct *task)
 		bpf_probe_read_kernel_str(run->comm, sizeof(run->comm), task->comm);
 }
 
+/* A thread that begins a program ends all others of its process, and goes on with the id and the
+ * start time of the main one: de_thread() of the kernel. Here the thread of its old id ends, and the
+ * main thread, which may have ended, goes on. */
+static __always_inline void take_main_id(struct task_struct *task, __u32 old_tid)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u32 tid = task->pid;
+	struct wire_run *run = bpf_map_lookup_elem(&runs, &tid);
+	struct wire_run *old = bpf_map_lookup_elem(&runs, &old_tid);
+	bool is_first = !run || run->state == WIRE_RUN_ENDED;
+
+	if (old) {
+		/* Else it was switched off since, which was booked under the new id. */
+		if (is_first && old->state == WIRE_RUN_ON_CPU)
+			old->on_cpu_ns += elapsed_ns(old->since_ns, now);
+		end_run(old_tid, old);
+	}
+	if (cfg_futexes)
+		bpf_map_delete_elem(&futex_waits, &old_tid);
+	if (!is_first)
+		return;
+	run = run_of(task, 0, now);
+	if (run) {
+		run->state = WIRE_RUN_ON_CPU;
+		run->since_ns = now;
+	}
+}
+
 /* The new program has other code at the old addresses, of which nothing was asked yet. */
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task)
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid)
 {
 	struct wire_space space = {};
 
@@ -90,11 +119,23 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	}
 	if (!is_watched(task))
 		return 0; /* not ours */
+	if (cfg_runs && record_start_ns && old_tid != task->pid)
+		take_main_id(task, (__u32)old_tid);
 	if (cfg_runs)
 		note_program(task);
 	put_space(task->tgid, &space);
 	code_changed(task->tgid);
 	return 0;
+}
+
+/* A main thread that ended before others has not been told of. */
+static __always_inline void end_main(struct task_struct *task)
+{
+	__u32 tid = task->pid;
+	struct wire_run *run = bpf_map_lookup_elem(&runs, &tid);
+
+	if (run && run->state == WIRE_RUN_ENDED && run->start_ns == task->start_boottime)
+		end_run(tid, run);
 }
 
 /* The last that is heard of a process: its pid can be given to another one. */
@@ -105,6 +146,8 @@ int BPF_PROG(on_free, struct task_struct *task)
 
 	if ((__u32)task->pid != tgid || !watch_of(tgid))
 		return 0;
+	if (cfg_runs)
+		end_main(task);
 	if (!cfg_all)
 		set_watched(tgid, WATCH_NO);
 	bpf_map_delete_elem(&spaces, &tgid);

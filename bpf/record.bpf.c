@@ -133,16 +133,13 @@ static __always_inline void book(struct wire_run *run, __u32 tid, __u64 blocked_
 
 static __always_inline void thread_ended(struct task_struct *task, struct wire_run *run)
 {
-	struct wire_exit record = { .header = { WIRE_EXIT, sizeof(record) }, .tid = task->pid };
 	__u32 tid = task->pid;
 
 	bpf_probe_read_kernel_str(run->comm, sizeof(run->comm), task->comm);
-	__builtin_memcpy(&record.run, run, sizeof(record.run));
-	if (bpf_ringbuf_output(&events, &record, sizeof(record), 0))
-		run->state =
-			WIRE_RUN_ENDED; /* read at the end, unless the tid is taken until then */
+	if (tid == (__u32)task->tgid && BPF_CORE_READ(task, signal, live.counter) > 0)
+		run->state = WIRE_RUN_ENDED; /* until on_free, or an exec by another thread */
 	else
-		bpf_map_delete_elem(&runs, &tid);
+		end_run(tid, run);
 	if (cfg_futexes)
 		bpf_map_delete_elem(&futex_waits, &tid);
 }
@@ -159,7 +156,7 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 		run->blocked_since_ns = run->since_ns;
 		run->since_ns = now;
 	}
-	if (run->state != WIRE_RUN_ON_CPU) {
+	if (run->state != WIRE_RUN_ON_CPU && run->state != WIRE_RUN_ENDED) {
 		queued_ns = elapsed_ns(run->since_ns, now);
 		if (run->blocked_since_ns)
 			blocked_ns = elapsed_ns(run->blocked_since_ns, run->since_ns);
@@ -181,23 +178,35 @@ static __always_inline void switch_in_missed(struct task_struct *task, const str
 	__u64 ran_ns = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
 	__u64 since_ns = elapsed_ns(run->since_ns, now);
 
-	__sync_fetch_and_add(&missed_switches, 1);
+	if (run->state != WIRE_RUN_ENDED) /* it was seen, under the id that the thread had then */
+		__sync_fetch_and_add(&missed_switches, 1);
 	switched_in(task, now - (ran_ns < since_ns ? ran_ns : since_ns));
+}
+
+/* Whether @task was its process's main thread until another one began a program, which has its id
+ * and its start time now. */
+static __always_inline bool is_former_main(struct task_struct *task)
+{
+	return task->pid != task->tgid &&
+	       BPF_CORE_READ(task, group_leader, start_boottime) == task->start_boottime;
 }
 
 static __always_inline void switched_out(struct task_struct *prev, bool preempt, __u64 now,
 					 void *ctx)
 {
 	__u32 bits = task_state_bits(prev);
-	struct wire_run *run = run_of(prev, WIRE_RUN_ON_CPU, now);
+	struct wire_run *run;
 
+	if (bits & 0x80 && is_former_main(prev)) /* TASK_DEAD */
+		return; /* its state goes on as that of the thread in its place */
+	run = run_of(prev, WIRE_RUN_ON_CPU, now);
 	if (!run)
 		return; /* counted */
 	if (run->state != WIRE_RUN_ON_CPU)
 		switch_in_missed(prev, run, now);
 	if (run->state == WIRE_RUN_ON_CPU)
 		run->on_cpu_ns += elapsed_ns(run->since_ns, now);
-	if (bits & 0x80) { /* TASK_DEAD */
+	if (bits & 0x80) {
 		thread_ended(prev, run);
 		return;
 	}

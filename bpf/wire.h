@@ -190,7 +190,7 @@ enum wire_run_state {
 	WIRE_RUN_ON_CPU = 1,
 	WIRE_RUN_BLOCKED = 2,
 	WIRE_RUN_QUEUED = 3,
-	WIRE_RUN_ENDED = 4, /* and its WIRE_EXIT could not be sent */
+	WIRE_RUN_ENDED = 4, /* and its WIRE_EXIT could not be sent, or was not yet */
 };
 
 #define WIRE_WAKER_INTERRUPT 0xffffffffU /* no thread: an interrupt, such as a timer's */

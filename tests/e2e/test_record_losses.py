@@ -22,6 +22,8 @@ MEMBERS = lib.sized(1000, 40)
 CONSERVED_SHARE = 0.01
 WINDOW = "3s"
 BIRTHS = lib.sized(20_000, 4000)  # whose stacks are more than the ring buffer of 8 MiB holds
+LIFE_MS = lib.sized(300, 600)
+TAKEN_SHARE = lib.sized(0.01, 0.1)  # between the end of the one main thread and the next
 EXIT_NS = lib.sized(0, 200_000_000)  # a thread is joined before it has left its CPU
 SLEPT_SHARE = lib.sized(0.99, 0.9)  # a short sleep can be over before the thread is off its CPU
 PATH_BITS = 20
@@ -78,6 +80,24 @@ def test_mayflies() -> None:
            if not (1 - CONSERVED_SHARE) * life[0] <= sums.get(tid, 0) <=
            (1 + CONSERVED_SHARE) * life[1] + EXIT_NS}
     check(f"{name}: each of {len(lives)} has the time of its life", lives and not off, off)
+
+
+def test_main_taken() -> None:
+    """A thread that begins a program goes on as the main thread, and its own id ends."""
+    name = "a thread in the main one's place"
+    with workload("turncoat-north", LIFE_MS) as target:
+        report = report_of(name, "-p", target.pid, "-d", WINDOW, "--by", "wall", "-t")
+    if not report:
+        return
+    sums, window_ns = by_thread(report), report["window_ns"]
+    lives = {tid: total for tid, total in sums.items() if tid != target.pid}
+    note(f"{name}: the main thread's time is {sums[target.pid] / window_ns:.2%} of the window, "
+         f"that of {len(lives)} others {sum(lives.values()) / window_ns:.2%}")
+    check(f"{name}: there were several programs", len(lives) > 6, lives)
+    check(f"{name}: the main thread's time is the window",
+          abs(sums[target.pid] / window_ns - 1) < TAKEN_SHARE, sums[target.pid])
+    check(f"{name}: no other has more than the life of a program",
+          max(lives.values()) < 2 * LIFE_MS * 1_000_000, lives)
 
 
 # --- losses -----------------------------------------------------------------------------------
@@ -271,8 +291,8 @@ def test_refused() -> None:
 
 def main() -> None:
     need_loiter()
-    for test in (test_medley, test_mayflies, test_stopped_reader, test_stopped_births,
-                 test_full_tables, test_full_rules, test_refused):
+    for test in (test_medley, test_mayflies, test_main_taken, test_stopped_reader,
+                 test_stopped_births, test_full_tables, test_full_rules, test_refused):
         attempt(test.__name__, test)
     finish()
 

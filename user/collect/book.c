@@ -286,12 +286,15 @@ static int add_before_first(struct book *book, uint32_t idx, const struct wire_r
 	uint64_t from_ns = watched_from_ns(book, book_entry(book, idx));
 	uint64_t ns = run->first_ns > from_ns ? run->first_ns - from_ns : 0;
 	struct book_line line = line_of_entry(book, idx);
+	uint32_t task_state = book_entry(book, idx)->task_state;
 
 	if (!entry_holds_at_start(book, book_entry(book, idx))) {
 		line.stack = line.kstack = STACKSET_NONE;
 		line.syscall_nr = WIRE_SYSCALL_UNKNOWN;
 		line.syscall_op = 0;
 		book->no_stack_cnt += run->first_state == WIRE_RUN_BLOCKED;
+	} else if (task_state == WIRE_STATE_ZOMBIE || task_state == WIRE_STATE_DEAD) {
+		return 0; /* a thread that began a program has taken its place since */
 	}
 	switch (run->first_state) {
 	case WIRE_RUN_ON_CPU:
