@@ -29,6 +29,7 @@ SLEPT_SHARE = lib.sized(0.99, 0.9)  # a short sleep can be over before the threa
 PATH_BITS = 20
 STOPPED_BLOCKS = 45_000  # new stacks that fill the ring buffer of 8 MiB more than once
 TABLE_BLOCKS = 160_000  # more than the tables' 65,536
+MAPPINGS = 20_000
 RULE_HOPS = 250_000  # more than the table's 131,072
 HERD = 3
 
@@ -226,6 +227,18 @@ def test_stopped_births() -> None:
           sleeps)
 
 
+def test_changing_code() -> None:
+    """A process whose code changes before its map can be read does not keep loiter from its end."""
+    name = "code that changes without end"
+    with workload("mapper", MAPPINGS) as target:
+        report = report_of(name, "-p", target.pid, "-d", WINDOW, "--by", "wall", "-t")
+    if not report:
+        return
+    check(f"{name}: what was not looked at is counted", report["losses"].get("code_over_max"),
+          report["losses"])
+    check_conserved(name, by_thread(report), report["window_ns"])
+
+
 def test_full_tables() -> None:
     """More stacks than the tables of stacks and of sums have room for."""
     name = "tables full"
@@ -292,7 +305,8 @@ def test_refused() -> None:
 def main() -> None:
     need_loiter()
     for test in (test_medley, test_mayflies, test_main_taken, test_stopped_reader,
-                 test_stopped_births, test_full_tables, test_full_rules, test_refused):
+                 test_stopped_births, test_changing_code, test_full_tables, test_full_rules,
+                 test_refused):
         attempt(test.__name__, test)
     finish()
 

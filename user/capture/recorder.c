@@ -31,6 +31,10 @@
 
 #define TRACE_LINKS_MAX 64
 
+/* For how long recorder_poll takes in what comes, when there is no end of it. */
+#define POLL_MAX_NS (50 * 1000 * 1000ULL)
+#define RING_PAUSED (-ECANCELED)
+
 struct recorder {
 	struct record_bpf *skel;
 	struct ring_buffer *ring;
@@ -49,6 +53,7 @@ struct recorder {
 	capture_visit *visit; /* during recorder_poll */
 	void *visit_arg;
 	int visit_err;
+	uint64_t poll_end_ns; /* CLOCK_MONOTONIC; 0: none */
 };
 
 /* Maps the array @map of the programs, of @bytes. Returns NULL with errno set. */
@@ -107,7 +112,7 @@ static int on_ring_record(void *arg, void *bytes, size_t len)
 			recorder->visit_err =
 				recorder->visit(recorder->visit_arg, recorder->record);
 	recorder->bad_records += reader.bad_cnt + reader.unknown_cnt;
-	return 0;
+	return recorder->poll_end_ns && clock_mono_ns() >= recorder->poll_end_ns ? RING_PAUSED : 0;
 }
 
 /* Where only births are of interest nothing looks at the scheduler, whose tables stay empty. */
@@ -349,12 +354,13 @@ int recorder_poll(struct recorder *recorder, int timeout_ms, capture_visit *visi
 	recorder->visit = visit;
 	recorder->visit_arg = arg;
 	recorder->visit_err = 0;
+	recorder->poll_end_ns = clock_mono_ns() + (uint64_t)timeout_ms * 1000000 + POLL_MAX_NS;
 	got = ring_buffer__poll(recorder->ring, timeout_ms);
 	if (!got) /* there may be what nobody was woken for */
 		got = ring_buffer__consume(recorder->ring);
 	if (recorder->visit_err)
 		return recorder->visit_err;
-	return got < 0 && got != -EINTR ? got : 0;
+	return got < 0 && got != -EINTR && got != RING_PAUSED ? got : 0;
 }
 
 int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg)
@@ -364,6 +370,7 @@ int recorder_drain(struct recorder *recorder, capture_visit *visit, void *arg)
 	recorder->visit = visit;
 	recorder->visit_arg = arg;
 	recorder->visit_err = 0;
+	recorder->poll_end_ns = 0;
 	got = ring_buffer__consume(recorder->ring);
 	return recorder->visit_err ? recorder->visit_err : got < 0 ? got : 0;
 }
@@ -421,6 +428,13 @@ void recorder_expect_space(struct recorder *recorder, uint32_t tgid)
 
 	/* When the table is full, the programs count it as they ask. */
 	bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.spaces), &tgid, &space, BPF_NOEXIST);
+}
+
+void recorder_ask_again(struct recorder *recorder, uint32_t tgid, uint32_t last_number)
+{
+	struct wire_space space = { .last_number = last_number };
+
+	bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.spaces), &tgid, &space, BPF_EXIST);
 }
 
 int recorder_put_space(struct recorder *recorder, uint32_t tgid, uint32_t number,

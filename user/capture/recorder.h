@@ -77,7 +77,8 @@ uint64_t recorder_start(struct recorder *recorder);
 /* Ends the window and detaches. Returns its end (CLOCK_MONOTONIC). */
 uint64_t recorder_stop(struct recorder *recorder);
 
-/* Waits up to @timeout_ms for records and visits those that came. Returns 0 or -errno. */
+/* Waits up to @timeout_ms for records and visits those that came, for a while if they come without
+ * end. Returns 0 or -errno. */
 int recorder_poll(struct recorder *recorder, int timeout_ms, capture_visit *visit, void *arg);
 
 /* Watches process @tgid from now on, or does not any more. */
@@ -96,6 +97,10 @@ void recorder_put_rule(struct recorder *recorder, uint32_t space, uint64_t pc, b
 /* Has new code of process @tgid noticed before its address space has a number: to be called before
  * its map is read for the first time. */
 void recorder_expect_space(struct recorder *recorder, uint32_t tgid);
+
+/* Has the programs ask for the address space of process @tgid once more. Its last one was
+ * @last_number, 0 when it had none. */
+void recorder_ask_again(struct recorder *recorder, uint32_t tgid, uint32_t last_number);
 
 /* Gives process @tgid the address space @number, as long as its code covers @exec_pages pages and
  * does not change; its map was read after @epoch. Returns 0 or -errno. */

@@ -293,6 +293,7 @@ void recording_add_losses(struct recording *recording)
 	counters[LOSS_PROCESSES_OVER_MAX] += losses.dropped_spaces;
 	counters[LOSS_EVENTS_MISSED] += losses.missed_events;
 	counters[LOSS_PROCESSES_OVER_MAX] += recording->arrivals.over_max;
+	counters[LOSS_CODE_OVER_MAX] += recording->spaces.refused_cnt;
 	counters[LOSS_FUTEXES_OVER_MAX] += losses.dropped_futexes;
 	counters[LOSS_FUTEXES_UNTRACKED] += losses.dropped_futex_waits;
 	if (!recorder_sees_new_code(recording->recorder))

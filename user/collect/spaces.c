@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 #include "collect/spaces.h"
 
+#include "base/clock.h"
+
 #define SPACE_MAX 65535 /* 16 bits of a rule's key */
+
+/* A process can change its code for ever, with so many mappings that its map is never read before it
+ * has changed again. It gets so much time at once, and half of all there is. */
+#define READ_AT_ONCE_NS (500 * 1000 * 1000ULL)
+#define KEPT_MAX_BYTES (256ULL << 20)
 
 void spaces_init(struct spaces *spaces, struct recorder *recorder)
 {
@@ -11,6 +18,8 @@ void spaces_init(struct spaces *spaces, struct recorder *recorder)
 	table_init(&spaces->guesses, 1u << 20);
 	table_init(&spaces->by_tgid, 1u << 20);
 	table_init(&spaces->epoch_by_tgid, 1u << 20);
+	table_init(&spaces->spent_by_tgid, 1u << 20);
+	spaces->start_ns = clock_mono_ns();
 }
 
 void spaces_release(struct spaces *spaces)
@@ -22,6 +31,7 @@ void spaces_release(struct spaces *spaces)
 	table_release(&spaces->guesses);
 	table_release(&spaces->by_tgid);
 	table_release(&spaces->epoch_by_tgid);
+	table_release(&spaces->spent_by_tgid);
 }
 
 /* Equal for processes in which every pc means the same code. */
@@ -55,34 +65,72 @@ static void put_code(struct spaces *spaces, uint32_t number, const struct maps *
 	}
 }
 
+/* Whether reading the maps of @tgid has taken more time than a process may cost until @now_ns. */
+static bool has_overspent(const struct spaces *spaces, uint32_t tgid, uint64_t now_ns)
+{
+	uint32_t spent_us;
+
+	return table_find(&spaces->spent_by_tgid, tgid, &spent_us) &&
+	       spent_us * 1000ULL > READ_AT_ONCE_NS + (now_ns - spaces->start_ns) / 2;
+}
+
+static void note_spent(struct spaces *spaces, uint32_t tgid, uint64_t ns)
+{
+	uint32_t before_us = 0;
+	uint64_t us;
+
+	table_find(&spaces->spent_by_tgid, tgid, &before_us);
+	us = before_us + ns / 1000;
+	table_put(&spaces->spent_by_tgid, tgid, us < UINT32_MAX ? (uint32_t)us : UINT32_MAX);
+}
+
+static uint64_t map_bytes(const struct target *target)
+{
+	return target->maps.text.len + target->maps.mappings.len * sizeof(struct mapping);
+}
+
 uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages)
 {
 	struct wire_task task = {
 		.tgid = tgid, .tid = tgid, .flags = WIRE_HAS_REGS, .exec_pages = exec_pages
 	};
-	uint64_t epoch = recorder_epoch(spaces->recorder);
-	struct target *target = target_new(&task);
+	uint64_t epoch = recorder_epoch(spaces->recorder), now_ns = clock_mono_ns();
+	struct target *target;
 	uint64_t signature;
 	uint32_t idx;
 
+	if (has_overspent(spaces, tgid, now_ns)) {
+		spaces->refused_cnt++;
+		if (!table_find(&spaces->by_tgid, tgid, &idx))
+			idx = 0;
+		recorder_ask_again(spaces->recorder, tgid, idx);
+		return 0;
+	}
+	target = target_new(&task);
+	note_spent(spaces, tgid, clock_mono_ns() - now_ns);
 	if (!target || !target->unwinder)
 		goto forget;
 	signature = maps_signature(&target->maps);
 	if (table_find(&spaces->by_signature, signature, &idx)) {
 		struct target **have = vec_at(&spaces->list, idx);
 
-		if (*have)
+		if (*have) {
 			target_free(target);
-		else
+		} else {
 			*have = target;
+			spaces->kept_bytes += map_bytes(target);
+		}
 	} else {
 		idx = spaces->list.len;
-		if (vec_append(&spaces->list, &target, 1))
+		if (spaces->kept_bytes > KEPT_MAX_BYTES || vec_append(&spaces->list, &target, 1)) {
+			spaces->refused_cnt++;
 			goto forget;
+		}
 		if (table_put(&spaces->by_signature, signature, idx)) {
 			spaces->list.len--;
 			goto forget;
 		}
+		spaces->kept_bytes += map_bytes(target);
 		put_code(spaces, idx + 1, &target->maps);
 	}
 	table_put(&spaces->by_tgid, tgid, idx + 1);
@@ -98,6 +146,9 @@ void spaces_drop(struct spaces *spaces, uint32_t number)
 {
 	struct target **target = vec_at(&spaces->list, number - 1);
 
+	if (!*target)
+		return;
+	spaces->kept_bytes -= map_bytes(*target);
 	target_free(*target);
 	*target = NULL;
 }

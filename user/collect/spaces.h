@@ -23,6 +23,10 @@ struct spaces {
 	struct table guesses;	    /* keys of rules that were guessed and held once */
 	struct table by_tgid;	    /* -> number */
 	struct table epoch_by_tgid; /* -> epoch before its map was read */
+	struct table spent_by_tgid; /* -> us that reading its maps took */
+	uint64_t start_ns;	    /* CLOCK_MONOTONIC */
+	uint64_t kept_bytes;	    /* of the maps of .list */
+	uint64_t refused_cnt;	    /* changes of code that were not looked at */
 	struct walk walk;
 	struct stack_memory memory;
 };
@@ -32,7 +36,8 @@ void spaces_release(struct spaces *spaces);
 
 /* Reads the map of process @tgid and tells the kernel its number, which holds as long as its code
  * covers @exec_pages pages and does not change. Returns the number, 0 when the process cannot be
- * read. */
+ * read; or may not be for now, since that took too long already or there is no room to keep more,
+ * which is counted. */
 uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages);
 
 /* Gives back what is read of address space @number, which no living process has. When one has it

@@ -68,6 +68,8 @@ static const struct {
 	[LOSS_ENDS_UNSEEN] = { "ends_unseen", "thread|s gone, not seen ending" },
 	[LOSS_BIRTHS_NO_STACK] = { "births_no_stack",
 				   "thread|s created at a stack that could not be had" },
+	[LOSS_CODE_OVER_MAX] = { "code_over_max",
+				 "change|s of a process's code not looked at: too many" },
 };
 
 const char *loss_name(enum loss loss)

@@ -48,6 +48,7 @@ enum loss {
 	LOSS_BIRTHS_UNSEEN,    /* of leaks: threads that were met, but not seen created */
 	LOSS_ENDS_UNSEEN,      /* of leaks: threads that were gone, but not seen ending */
 	LOSS_BIRTHS_NO_STACK,  /* of leaks: threads whose creator's stack was not learned */
+	LOSS_CODE_OVER_MAX,    /* of a recording: changes of a process's code that were not read */
 	LOSS_CNT,
 };
 
