@@ -37,10 +37,15 @@ struct {
 static __always_inline void watch_child(__u32 parent_tgid, __u32 tgid)
 {
 	struct wire_space *space = bpf_map_lookup_elem(&spaces, &parent_tgid);
+	struct wire_space own;
 
 	set_watched(tgid, WATCH_YES);
-	if (space)
-		put_space(tgid, space);
+	if (!space)
+		return;
+	own = *space;
+	if (!own.number)
+		own.exec_pages = 0; /* the answer will be its parent's alone: it asks as well */
+	put_space(tgid, &own);
 }
 
 SEC("tp_btf/task_newtask")

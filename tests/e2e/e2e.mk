@@ -15,7 +15,7 @@ MUSL_GCC := $(shell command -v musl-gcc 2>/dev/null)
 WORKLOADS := $(addprefix $(W)/,mix mix-O0 mix-static mix-static-pie mix-stripped mixcpp herd spin \
 	churn execloop exiting busy makers zombie zombie_leader vforker ages \
 	depth futexes locks leaky leakycpp leaver)
-RECORD_PLAIN := ring births forks mapper medley paths
+RECORD_PLAIN := ring births brood forks mapper medley paths
 WORKLOADS += $(addprefix $(W)/,$(RECORD_PLAIN) plugs turncoat-north turncoat-south)
 ifeq ($(ARCH),x86_64)
 WORKLOADS += $(W)/garbage $(W)/jit $(W)/hops

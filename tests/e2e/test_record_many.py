@@ -9,11 +9,13 @@ from typing import Optional
 import lib
 from lib import attempt, check, finish, has_preempt_rt, need_loiter, note, workload
 from recording import (Recording, Report, Truth, check_verdict, check_verdicts, judge_blocks,
-                       judged, recording)
+                       judged, record, recording)
 
 BIRTHS = lib.sized(20_000, 2000)
 FORKS = lib.sized(100, 20)
 DEPTHS = 9
+BROOD = 6
+BROOD_SHARE = lib.sized(0.9, 0.5)  # of their blocks: the first ones lack
 WHOLE_SHARE = lib.sized(0.99, 0.8)  # of the births': the first ones, until they are learned, lack
 LEAST_VERIFIED = lib.sized(1000, 100)
 
@@ -23,6 +25,8 @@ BIRTH = Truth(r"birth_\w+|main|give_birth|wait_for_stop|start_thread_of", "",
 FORK = Truth(r"fork_(wait|step|child|other)|main|wait_for_stop", "wait_for_stop main",
              *(" ".join(["fork_wait", *["fork_step"] * depth, *root]) for depth in range(DEPTHS)
                for root in (["go_down", "fork_child", "main"], ["go_down", "fork_other"])))
+
+BROOD_TRUTH = Truth(r"brood_\w+|main", "brood_wait brood_child main", "main", "")
 
 
 def end_of(name: str, running: Recording) -> Optional[Report]:
@@ -79,10 +83,21 @@ def test_forks() -> None:
           all(process["thread_count"] == 2 for process in processes if process["comm"] != "forks"))
 
 
+def test_brood() -> None:
+    """Processes forked by a program before anything is known of it have their own stacks."""
+    name = f"{BROOD} processes forked at once"
+    for turn in range(3):
+        done = record("-f", "json", "--", lib.WORKLOADS / "brood", BROOD)
+        if check(f"{name}, turn {turn}: recorded", done.returncode == 0, done.stderr):
+            check_verdicts(f"{name}, turn {turn}",
+                           judge_blocks(json.loads(done.stdout), BROOD_TRUTH), BROOD_SHARE)
+
+
 def main() -> None:
     need_loiter()
     attempt("births", test_births)
     attempt("forks", test_forks)
+    attempt("brood", test_brood)
     finish()
 
 
