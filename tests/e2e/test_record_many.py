@@ -28,6 +28,9 @@ FORK = Truth(r"fork_(wait|step|child|other)|main|wait_for_stop", "wait_for_stop 
 
 BROOD_TRUTH = Truth(r"brood_\w+|main", "brood_wait brood_child main", "main", "")
 
+HEADLESS_TRUTH = Truth(r"leader_\w+|keeper_main|wait_for_stop", "leader_nap leader_wait",
+                       "wait_for_stop keeper_main")
+
 
 def end_of(name: str, running: Recording) -> Optional[Report]:
     status, out, err = running.stop()
@@ -93,11 +96,21 @@ def test_brood() -> None:
                            judge_blocks(json.loads(done.stdout), BROOD_TRUTH), BROOD_SHARE)
 
 
+def test_headless() -> None:
+    """The map of a process whose main thread has ended is read through another one."""
+    name = "the main thread has ended"
+    with workload("zombie_leader", "busy") as target:
+        report = judged(name, "-p", target.pid, "-d", "2s", verified=10)
+    if report:
+        check_verdicts(name, judge_blocks(report, HEADLESS_TRUTH), BROOD_SHARE)
+
+
 def main() -> None:
     need_loiter()
     attempt("births", test_births)
     attempt("forks", test_forks)
     attempt("brood", test_brood)
+    attempt("headless", test_headless)
     finish()
 
 

@@ -11,16 +11,21 @@
  * given up, and its threads are reported without stacks. */
 #define GENERATION_MAX 64
 
-/* Reads the map through the main thread, else through the thread of @task. */
+/* Reads the map through the main thread; when that has ended, through the thread of @task or any
+ * other. */
 static int read_maps(struct target *target, const struct wire_task *task)
 {
+	pid_t other;
 	int err;
 
 	target->pid = (pid_t)target->tgid;
 	err = maps_read(&target->maps, target->pid, NULL);
-	if ((!err && target->maps.mappings.len) || task->tid == task->tgid)
+	if (!err && target->maps.mappings.len)
+		return 0;
+	other = task->tid != task->tgid ? (pid_t)task->tid : process_other_thread(target->pid);
+	if (!other)
 		return err;
-	target->pid = (pid_t)task->tid;
+	target->pid = other;
 	return maps_read(&target->maps, target->pid, NULL);
 }
 

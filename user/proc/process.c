@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -143,6 +144,23 @@ void process_exe(pid_t tgid, char *path, size_t len)
 	snprintf(link, sizeof(link), "/proc/%d/exe", tgid);
 	got = readlink(link, path, len - 1);
 	path[got > 0 ? got : 0] = '\0';
+}
+
+pid_t process_other_thread(pid_t tgid)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *entry;
+	char path[64];
+	uint32_t tid;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", tgid);
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir)))
+		if (!parse_u32(entry->d_name, 1, INT_MAX, &tid) && (pid_t)tid != tgid)
+			return (pid_t)tid;
+	return 0;
 }
 
 void process_comm(pid_t tgid, pid_t tid, char *comm, size_t len)

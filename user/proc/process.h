@@ -26,6 +26,9 @@ void process_unique(struct vec *tgids);
  * or -errno. */
 int process_thread_switches(pid_t tgid, pid_t tid, uint64_t *ret_cnt);
 
+/* Returns the id of a thread of process @tgid other than its main one, 0 when there is none. */
+pid_t process_other_thread(pid_t tgid);
+
 /* Writes the name of thread @tid of process @tgid to @comm, "" when it cannot be read. */
 void process_comm(pid_t tgid, pid_t tid, char *comm, size_t len);
 
