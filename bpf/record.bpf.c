@@ -228,6 +228,10 @@ static __always_inline void switched_out(struct task_struct *prev, bool preempt,
 
 		run->syscall_nr = arch_regs_syscall_nr(regs);
 		run->syscall_op = arch_regs_syscall_op(regs);
+		if (bits & 0xc) { /* __TASK_STOPPED, __TASK_TRACED */
+			run->syscall_nr = WIRE_SYSCALL_STOPPED;
+			run->syscall_op = 0;
+		}
 		run->stack_id = current_stack_from(prev, regs, WALKER_SWITCH);
 		if (cfg_futexes)
 			futex_blocks(prev->pid, run->syscall_nr, run->stack_id);

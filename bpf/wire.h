@@ -199,6 +199,7 @@ enum wire_run_state {
 #define WIRE_SYSCALL_NONE (-1)	    /* blocked outside of any: a page fault */
 #define WIRE_SYSCALL_PREEMPTED (-2) /* not blocked at all */
 #define WIRE_SYSCALL_UNKNOWN (-3)
+#define WIRE_SYSCALL_STOPPED (-4) /* by a signal or a tracer, whatever call it was in */
 
 struct wire_run {
 	__u64 since_ns;		/* CLOCK_MONOTONIC when .state began */

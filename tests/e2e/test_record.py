@@ -6,9 +6,11 @@ Stacks are checked by walking a sample of them again in user space (--verify), t
 up: what a thread was blocked, queued and on a CPU is the window.
 """
 import json
+import os
 import shutil
 import signal
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import lib
@@ -99,6 +101,25 @@ def check_never_ends(count: int) -> None:
         check(f"{name}: marked as not over", herd and all(span["open"] for span in herd))
 
 
+def test_stopped() -> None:
+    """A stop is no part of the system call that it came in."""
+    with workload("zombie_leader", "busy") as target:
+        with recording("-p", target.pid, "-d", "0") as running:
+            os.kill(target.pid, signal.SIGSTOP)
+            lib.wait_for("the stop", lambda: all(lib.has_state(target.pid, tid, "T")
+                                                 for tid in lib.tids(target.pid)
+                                                 if tid != target.pid))
+            os.kill(target.pid, signal.SIGCONT)
+            _, out, _ = running.stop()
+        waits = Counter(span["wait"] for span in spans_of(json.loads(out), "blocked"))
+        check("stopped: and went on", waits["stopped"] and waits["sleep"], waits)
+        os.kill(target.pid, signal.SIGSTOP)
+        report = report_of("stopped all the time", "-p", target.pid, "-d", "1s")
+        waits = Counter(span["wait"] for span in spans_of(report, "blocked")) if report else {}
+        check("stopped: nothing else", set(waits) == {"stopped"}, waits)
+        os.kill(target.pid, signal.SIGCONT)
+
+
 def test_never_ends() -> None:
     check_never_ends(200)
     check_never_ends(lib.sized(14_000, 1000))
@@ -158,8 +179,8 @@ def test_flamegraph(script: Path = Path("/usr/share/perl5/Devel/NYTProf/flamegra
 
 def main() -> None:
     need_loiter()
-    for test in (test_redis, test_busy, test_conservation, test_never_ends, test_interrupt,
-                 test_exit, test_capture, test_flamegraph):
+    for test in (test_redis, test_busy, test_conservation, test_stopped, test_never_ends,
+                 test_interrupt, test_exit, test_capture, test_flamegraph):
         attempt(test.__name__, test)
     finish()
 

@@ -431,6 +431,7 @@ static void classify_spans(struct assembly *assembly, const struct assemble_span
 		if (span->kind != SPAN_BLOCKED ||
 		    *(uint64_t *)vec_at(spans->ops, i) == ASSEMBLE_OP_UNKNOWN)
 			continue;
+		evidence.stopped = *(uint64_t *)vec_at(spans->ops, i) == ASSEMBLE_OP_STOPPED;
 		evidence.in_syscall = span->syscall != 0;
 		evidence.syscall = span->syscall ? model_str(model, span->syscall) : NULL;
 		evidence.arg[0] = 1; /* not known; not 0 */

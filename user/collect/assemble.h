@@ -8,6 +8,7 @@
 #include "model/model.h"
 
 #define ASSEMBLE_OP_UNKNOWN UINT64_MAX
+#define ASSEMBLE_OP_STOPPED (UINT64_MAX - 1)
 
 /* What a recording adds to a snapshot; without .ops it is still a snapshot. */
 struct assemble_spans {
@@ -19,7 +20,8 @@ struct assemble_spans {
 	struct target *(*space)(void *arg, uint32_t tgid, uint32_t i);
 	void *arg;
 	const struct vec *ops; /* uint64_t, by span: the system call's second argument, or
-				* ASSEMBLE_OP_UNKNOWN: nothing is known of what it was in */
+				* ASSEMBLE_OP_UNKNOWN: nothing is known of what it was in;
+				* ASSEMBLE_OP_STOPPED: it was stopped */
 };
 
 /* Fills the empty @model with what @snapshot saw, and @spans if any; closes the targets.

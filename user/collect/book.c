@@ -247,9 +247,12 @@ static void add_on_cpu(struct book *book, uint32_t entry, uint64_t ns)
 static struct book_line line_of_entry(const struct book *book, uint32_t idx)
 {
 	const struct entry *entry = book_entry(book, idx);
-	int32_t nr = entry->flags & WIRE_IN_SYSCALL ? (int32_t)entry->syscall_nr
-		     : entry->flags & WIRE_HAS_REGS ? WIRE_SYSCALL_NONE
-						    : WIRE_SYSCALL_UNKNOWN;
+	bool stopped =
+		entry->task_state == WIRE_STATE_STOPPED || entry->task_state == WIRE_STATE_TRACED;
+	int32_t nr = stopped			      ? WIRE_SYSCALL_STOPPED
+		     : entry->flags & WIRE_IN_SYSCALL ? (int32_t)entry->syscall_nr
+		     : entry->flags & WIRE_HAS_REGS   ? WIRE_SYSCALL_NONE
+						      : WIRE_SYSCALL_UNKNOWN;
 
 	return (struct book_line){ .entry = idx,
 				   .stack = entry->stack,

@@ -119,16 +119,21 @@ static uint32_t waker_stack(struct book *book, const struct book_line *line, str
 				   model_thread(model, thread)->process);
 }
 
+static uint64_t op_of(const struct book_line *line)
+{
+	if (line->syscall_nr == WIRE_SYSCALL_UNKNOWN)
+		return ASSEMBLE_OP_UNKNOWN;
+	return line->syscall_nr == WIRE_SYSCALL_STOPPED ? ASSEMBLE_OP_STOPPED : line->syscall_op;
+}
+
 /* Adds what @line sums up of @kind, blocked or queued. Returns NULL when memory ran out. */
 static struct model_span *push_line_span(struct book *book, const struct book_line *line,
 					 struct model *model, uint32_t thread, enum span_kind kind)
 {
-	bool unknown = line->syscall_nr == WIRE_SYSCALL_UNKNOWN;
 	const char *name = line->syscall_nr >= 0 ? arch_syscall_name(line->syscall_nr) : NULL;
 	const struct wire_span *sum = &line->sum;
 	bool blocked = kind == SPAN_BLOCKED;
-	struct model_span *span = push_span(book, model, thread, kind,
-					    unknown ? ASSEMBLE_OP_UNKNOWN : line->syscall_op);
+	struct model_span *span = push_span(book, model, thread, kind, op_of(line));
 
 	if (!span)
 		return NULL;
