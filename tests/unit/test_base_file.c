@@ -235,6 +235,35 @@ static void test_a_link_is_followed(void **state)
 	unlink(link);
 }
 
+static void test_a_link_to_nothing_is_replaced(void **state)
+{
+	struct place *place = *state;
+	struct stat st;
+
+	assert_int_equal(symlink("nothing", place->path), 0);
+	write_new(place->path);
+	assert_file_is(place->path, "new");
+	assert_int_equal(lstat(place->path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(entry_cnt(place->dir), 1);
+}
+
+/* As one that fs.protected_symlinks forbids to follow, which takes another user to make. */
+static void test_a_link_that_is_not_followed_is_refused(void **state)
+{
+	struct place *place = *state;
+	struct outfile out;
+	struct stat st;
+	struct err err;
+
+	assert_int_equal(symlink("out", place->path), 0);
+	assert_int_equal(outfile_open(&out, place->path, &err), -ELOOP);
+	assert_non_null(strstr(err.msg, "/out': Too many levels of symbolic links"));
+	assert_int_equal(lstat(place->path, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(entry_cnt(place->dir), 1);
+}
+
 /* As /dev/stdout, when that is a file. */
 static void test_an_open_file_is_written_in_place(void **state)
 {
@@ -289,6 +318,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_open_names_its_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_standard_output_stays_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_link_is_followed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_link_to_nothing_is_replaced, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_link_that_is_not_followed_is_refused, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_an_open_file_is_written_in_place, setup,
 						teardown),
 	};

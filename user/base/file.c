@@ -21,6 +21,7 @@
 
 #define READ_CHUNK_BYTES 65536
 #define NUMBER_FILE_BYTES 64
+#define FD_PATH_BYTES 64
 
 int file_read_fd(int fd, struct buf *buf)
 {
@@ -105,6 +106,12 @@ int file_write_fd(int fd, const void *bytes, size_t len)
 	return 0;
 }
 
+/* Writes the name by which this process reaches what @fd stands for. */
+static void print_fd_path(int fd, char path[FD_PATH_BYTES])
+{
+	snprintf(path, FD_PATH_BYTES, "/proc/self/fd/%d", fd);
+}
+
 static void outfile_release(struct outfile *out)
 {
 	free(out->path);
@@ -181,7 +188,7 @@ static int outfile_open_stream(struct outfile *out)
 /* Gives a nameless file a temporary name, so that a rename can replace what has the final one. */
 static int outfile_link(struct outfile *out)
 {
-	char fd_path[64];
+	char fd_path[FD_PATH_BYTES];
 	int err = make_temp_path(out);
 	int fd;
 
@@ -196,7 +203,7 @@ static int outfile_link(struct outfile *out)
 	}
 	close(fd);
 	unlink(out->temp_path);
-	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fileno(out->stream));
+	print_fd_path(fileno(out->stream), fd_path);
 	if (linkat(AT_FDCWD, fd_path, AT_FDCWD, out->temp_path, AT_SYMLINK_FOLLOW)) {
 		err = -errno;
 		free(take_ptr(out->temp_path));
@@ -205,19 +212,28 @@ static int outfile_link(struct outfile *out)
 	return 0;
 }
 
-/* Finds the file that @path names: a link is followed, not replaced. The links in /dev and /proc
- * stand for open files (/dev/stdout), which are written to as they are. */
+/* Finds the file that @path names: a link is followed, not replaced, and by the kernel alone, which
+ * does not follow every one (fs.protected_symlinks). The links in /dev and /proc stand for open
+ * files (/dev/stdout), which are written to as they are. */
 static int find_file(struct outfile *out, const char *path)
 {
 	struct stat link, st;
 	bool is_link = !lstat(path, &link) && S_ISLNK(link.st_mode);
 	bool is_open_file = is_link && (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6));
+	_cleanup_close_ int fd = is_open_file ? -1 : open(path, O_PATH | O_CLOEXEC);
+	char fd_path[FD_PATH_BYTES];
 
-	out->in_place = is_open_file || (!stat(path, &st) && !S_ISREG(st.st_mode));
-	if (is_link && !out->in_place)
-		out->path = realpath(path, NULL);
-	if (!out->path) /* a link to nothing is replaced */
-		out->path = strdup(path);
+	if (!is_open_file && fd < 0 && errno != ENOENT)
+		return -errno;
+	if (fd >= 0 && fstat(fd, &st))
+		return -errno;
+	out->in_place = is_open_file || (fd >= 0 && !S_ISREG(st.st_mode));
+	if (is_link && fd >= 0 && !out->in_place) {
+		print_fd_path(fd, fd_path);
+		out->path = realpath(fd_path, NULL);
+		return out->path ? 0 : -errno;
+	}
+	out->path = strdup(path); /* a link to nothing is replaced */
 	return out->path ? 0 : -ENOMEM;
 }
 
