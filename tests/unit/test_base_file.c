@@ -218,6 +218,43 @@ static void write_new(const char *path)
 	assert_int_equal(outfile_commit(&out, &err), 0);
 }
 
+/* What was kept from others stays so, whatever the umask. */
+static void test_a_file_that_is_replaced_passes_on_its_mode(void **state)
+{
+	static const mode_t modes[] = { 0600, 0666, 0440 };
+	struct place *place = *state;
+	mode_t mask = umask(022);
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		write_file(place->path, "old");
+		assert_int_equal(chmod(place->path, modes[i]), 0);
+		write_new(place->path);
+		assert_file_is(place->path, "new");
+		assert_int_equal(stat(place->path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, modes[i]);
+		unlink(place->path);
+	}
+	umask(mask);
+}
+
+/* Nobody but root may give a file away. */
+static void test_a_file_that_is_replaced_passes_on_its_owner(void **state)
+{
+	struct place *place = *state;
+	struct stat st;
+
+	if (geteuid())
+		skip();
+	write_file(place->path, "old");
+	assert_int_equal(chown(place->path, 12, 34), 0);
+	write_new(place->path);
+	assert_file_is(place->path, "new");
+	assert_int_equal(stat(place->path, &st), 0);
+	assert_int_equal(st.st_uid, 12);
+	assert_int_equal(st.st_gid, 34);
+}
+
 static void test_a_link_is_followed(void **state)
 {
 	struct place *place = *state;
@@ -317,6 +354,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_disk_is_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open_names_its_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_standard_output_stays_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_file_that_is_replaced_passes_on_its_mode,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_file_that_is_replaced_passes_on_its_owner,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_link_is_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_link_to_nothing_is_replaced, setup,
 						teardown),

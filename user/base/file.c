@@ -212,12 +212,25 @@ static int outfile_link(struct outfile *out)
 	return 0;
 }
 
+/* Gives the new file the mode and the owner of the one that it replaces, the owner where that is
+ * allowed. */
+static int take_over(int fd, const struct stat *old)
+{
+	if (fchmod(fd, old->st_mode & ACCESSPERMS))
+		return -errno;
+	/* EINVAL: a user namespace has no such owner. */
+	if (fchown(fd, old->st_uid, old->st_gid) && errno != EPERM && errno != EINVAL)
+		return -errno;
+	return 0;
+}
+
 /* Finds the file that @path names: a link is followed, not replaced, and by the kernel alone, which
  * does not follow every one (fs.protected_symlinks). The links in /dev and /proc stand for open
- * files (/dev/stdout), which are written to as they are. */
-static int find_file(struct outfile *out, const char *path)
+ * files (/dev/stdout), which are written to as they are. @ret_old is of the file that is there;
+ * zeroed: none. */
+static int find_file(struct outfile *out, const char *path, struct stat *ret_old)
 {
-	struct stat link, st;
+	struct stat link, st = { 0 };
 	bool is_link = !lstat(path, &link) && S_ISLNK(link.st_mode);
 	bool is_open_file = is_link && (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6));
 	_cleanup_close_ int fd = is_open_file ? -1 : open(path, O_PATH | O_CLOEXEC);
@@ -227,6 +240,7 @@ static int find_file(struct outfile *out, const char *path)
 		return -errno;
 	if (fd >= 0 && fstat(fd, &st))
 		return -errno;
+	*ret_old = st;
 	out->in_place = is_open_file || (fd >= 0 && !S_ISREG(st.st_mode));
 	if (is_link && fd >= 0 && !out->in_place) {
 		print_fd_path(fd, fd_path);
@@ -239,6 +253,7 @@ static int find_file(struct outfile *out, const char *path)
 
 int outfile_open(struct outfile *out, const char *path, struct err *err)
 {
+	struct stat old = { 0 };
 	int code;
 
 	*out = (struct outfile){ 0 };
@@ -246,9 +261,11 @@ int outfile_open(struct outfile *out, const char *path, struct err *err)
 		out->stream = stdout;
 		return 0;
 	}
-	code = find_file(out, path);
+	code = find_file(out, path, &old);
 	if (!code)
 		code = outfile_open_stream(out);
+	if (!code && S_ISREG(old.st_mode))
+		code = take_over(fileno(out->stream), &old);
 	if (code) {
 		outfile_discard(out);
 		return err_set_errno(err, code, "cannot write '%s'", path);

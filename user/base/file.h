@@ -30,7 +30,8 @@ int file_write_fd(int fd, const void *bytes, size_t len);
 /* A file that has no name until it is complete, and so is there whole or not at all, even if loiter
  * is killed meanwhile (on file systems without nameless files: a temporary name). "-" or NULL as
  * the path stands for standard output; what is no regular file, or one that is open already
- * (/dev/stdout), is written in place. */
+ * (/dev/stdout), is written in place. A file that is replaced passes on its mode and, where that is
+ * allowed, its owner. */
 struct outfile {
 	FILE *stream;	 /* to write to */
 	char *path;	 /* NULL for standard output */
