@@ -3,8 +3,11 @@
  * look at that. */
 #include "unit.h"
 
+#include <pty.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "cli/options.h"
 
@@ -76,6 +79,51 @@ static void test_defaults(void **state)
 	assert_string_equal(options.save_path, "x.loiter");
 	assert_null(options.output_path);
 	options_release(&options);
+}
+
+/* Parses @line as of a dump, with a terminal as standard output. Returns whether it is coloured. */
+static bool is_coloured(const char *line)
+{
+	struct options options;
+	int master, slave, before;
+	char room[256];
+	bool color;
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	fflush(stdout);
+	before = dup(STDOUT_FILENO);
+	assert_true(before >= 0 && dup2(slave, STDOUT_FILENO) >= 0);
+	parse(&command_dump, line, room, sizeof(room), &options);
+	color = options.report.color;
+	options_release(&options);
+	assert_true(dup2(before, STDOUT_FILENO) >= 0);
+	close(before);
+	close(slave);
+	close(master);
+	return color;
+}
+
+static void test_the_order_of_options_changes_no_colour(void **state)
+{
+	static const struct {
+		const char *line;
+		bool color;
+	} lines[] = {
+		{ "-a", true },
+		{ "-a --color never", false },
+		{ "-a -o -", true },
+		{ "-a -o out", false },
+		{ "-a -o out --color auto", false },
+		{ "-a --color auto -o out", false },
+		{ "-a -o out --color always", true },
+		{ "-a --color always -o out", true },
+		{ "-a --color always --color auto -o out", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (is_coloured(lines[i].line) != lines[i].color)
+			fail_msg("%s: not as expected", lines[i].line);
 }
 
 static void test_record_options(void **state)
@@ -155,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dump_options),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_the_order_of_options_changes_no_colour),
 		cmocka_unit_test(test_record_options),
 		cmocka_unit_test(test_leaks_options),
 		cmocka_unit_test(test_diff_takes_two_files),

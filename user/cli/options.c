@@ -119,6 +119,19 @@ static const struct {
 };
 #define TABLE_CNT (sizeof(table) / sizeof(table[0]))
 
+enum color_when {
+	COLOR_AUTO,
+	COLOR_ALWAYS,
+	COLOR_NEVER,
+	COLOR_WHEN_CNT,
+};
+
+struct parse {
+	const struct command *command;
+	struct options *options;
+	enum color_when color; /* which -o has a say in, wherever it stands */
+};
+
 static void add_pid(struct argp_state *state, struct options *options, const char *text)
 {
 	uint32_t tgid;
@@ -144,14 +157,17 @@ static void add_cgroup(struct argp_state *state, struct options *options, const 
 		argp_error(state, "more than %d cgroups", TARGET_MAX);
 }
 
-static void set_color(struct argp_state *state, struct options *options, const char *when)
+static void set_color(struct argp_state *state, const char *when, enum color_when *ret)
 {
-	if (!strcmp(when, "auto"))
-		options->report.color = isatty(STDOUT_FILENO);
-	else if (!strcmp(when, "always") || !strcmp(when, "never"))
-		options->report.color = when[0] == 'a';
-	else
-		argp_error(state, "'%s' is not a way to colour: auto, always or never", when);
+	static const char *const names[COLOR_WHEN_CNT] = { "auto", "always", "never" };
+
+	for (int i = 0; i < COLOR_WHEN_CNT; i++) {
+		if (strcmp(when, names[i]) != 0)
+			continue;
+		*ret = (enum color_when)i;
+		return;
+	}
+	argp_error(state, "'%s' is not a way to colour: auto, always or never", when);
 }
 
 static void set_time(struct argp_state *state, const char *text, uint64_t *ret_ns)
@@ -243,13 +259,19 @@ static void set_default_duration(struct argp_state *state, struct options *optio
 			command->groups & OPTIONS_LEAKS ? LEAKS_DEFAULT_NS : DURATION_DEFAULT_NS;
 }
 
+static bool goes_to_terminal(const struct options *options)
+{
+	const char *path = options->output_path;
+
+	return (!path || !strcmp(path, "-")) && isatty(STDOUT_FILENO);
+}
+
 /* Formats that nobody reads on a terminal go into a file. */
 static void check_terminal(struct argp_state *state, const struct options *options)
 {
 	enum report_format format = options->report.format;
-	const char *path = options->output_path;
 
-	if ((path && strcmp(path, "-") != 0) || !isatty(STDOUT_FILENO))
+	if (!goes_to_terminal(options))
 		return;
 	if (format == REPORT_PPROF)
 		argp_error(state, "pprof is binary, and standard output is a terminal: "
@@ -291,11 +313,6 @@ static void check_complete(struct argp_state *state, const struct options *optio
 	if (named && options->all)
 		argp_error(state, "-a takes every process: leave out -p, -n and --cgroup");
 }
-
-struct parse {
-	const struct command *command;
-	struct options *options;
-};
 
 /* The options of recordings, of which a replay must not ask for any of a snapshot. */
 static error_t parse_recording(int key, const char *arg, struct argp_state *state,
@@ -367,7 +384,7 @@ static error_t parse_leaks(int key, const char *arg, struct argp_state *state,
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
-	const struct parse *parse = state->input;
+	struct parse *parse = state->input;
 	struct options *options = parse->options;
 	struct report_options *report = &options->report;
 
@@ -396,7 +413,6 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		break;
 	case 'o':
 		options->output_path = arg;
-		report->color = false;
 		break;
 	case 'q':
 		options->quiet = true;
@@ -415,7 +431,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		options->snapshot_option = "--min-block";
 		break;
 	case OPT_COLOR:
-		set_color(state, options, arg);
+		set_color(state, arg, &parse->color);
 		break;
 	case ARGP_KEY_ARG:
 		set_argument(state, options, parse->command, arg);
@@ -423,6 +439,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		check_complete(state, options, parse->command);
 		set_default_duration(state, options, parse->command);
+		report->color = parse->color == COLOR_AUTO ? goes_to_terminal(options)
+							   : parse->color == COLOR_ALWAYS;
 		break;
 	default:
 		if (!parse_leaks(key, arg, state, options))
@@ -447,7 +465,7 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 		if (table[i].group & command->groups)
 			taken[cnt++] = table[i].option;
 	*ret = (struct options){
-		.report = { .color = isatty(STDOUT_FILENO), .top = TOP_DEFAULT },
+		.report = { .top = TOP_DEFAULT },
 		.duration_ns = DURATION_NOT_GIVEN,
 		.sample_hz = FREQ_DEFAULT_HZ,
 		.tell_every_ns = TELL_DEFAULT_NS,
