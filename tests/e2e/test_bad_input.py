@@ -43,6 +43,12 @@ USAGE_CASES = [
     ("unknown format", ["dump", "-p", "{pid}", "-f", "nope"], ["'nope'", "format", "json"]),
     ("unknown option", ["dump", "-p", "{pid}", "--bogus"], ["'--bogus'"]),
     ("bad time", ["dump", "-p", "{pid}", "--min-block", "soon"], ["'soon'", "time", "10ms"]),
+    ("--save and -o to one file", ["dump", "-p", "{pid}", "--save", "/dev/null", "-o", "/dev/null"],
+     ["'/dev/null'", "capture", "report"]),
+    ("-o and --save to standard output", ["leaks", "-p", "{pid}", "-o", "-", "--save", "-"],
+     ["standard output", "-o FILE"]),
+    ("--save to standard output, where the report goes", ["record", "-p", "{pid}", "--save", "-"],
+     ["standard output", "-o FILE"]),
     ("record in a format of dumps", ["record", "-p", "{pid}", "-f", "go"],
      ["'go'", "recording", "text", "folded", "json"]),
     ("record, unknown format", ["record", "-p", "{pid}", "-f", "nope"], ["'nope'", "format"]),
@@ -268,6 +274,11 @@ def test_output() -> None:
         check("-o over a file: replaced, nothing beside it", done.returncode == DONE and
               not done.stdout and file.read_text().startswith("herd (pid") and
               os.listdir(path) == ["out"], done)
+        done = shell('"$LOITER" dump -p $PID --save - -o "$FILE" >"$SAVED" && '
+                     '"$LOITER" replay "$SAVED" | cmp - "$FILE"',
+                     PID=target.pid, FILE=file, SAVED=path / "saved")
+        check("--save to standard output, -o to a file: the same when it is replayed",
+              done.returncode == DONE and not done.stdout and not done.stderr, done)
 
 
 def interrupt(pid: int, path: Path, number: int, delay_s: float) -> str:

@@ -281,6 +281,20 @@ static void check_terminal(struct argp_state *state, const struct options *optio
 				  "use -o FILE");
 }
 
+/* A capture and a report do not fit into one file. */
+static void check_files(struct argp_state *state, const struct options *options)
+{
+	const char *report = options->output_path ? options->output_path : "-";
+	const char *capture = options->save_path;
+
+	if (!capture || strcmp(capture, report) != 0)
+		return;
+	if (!strcmp(capture, "-"))
+		argp_error(state, "the capture and the report cannot both go to standard output: "
+				  "use -o FILE or --save FILE");
+	argp_error(state, "the capture and the report cannot both go to '%s'", capture);
+}
+
 /* What is by futex is of calls, whichever thread makes them. */
 static void check_futex(struct argp_state *state, const struct report_options *report)
 {
@@ -310,6 +324,7 @@ static void check_complete(struct argp_state *state, const struct options *optio
 			   command->groups & OPTIONS_PROGRAM ? ", or -- and a program to run" : "");
 	check_futex(state, &options->report);
 	check_terminal(state, options);
+	check_files(state, options);
 	if (named && options->all)
 		argp_error(state, "-a takes every process: leave out -p, -n and --cgroup");
 }
