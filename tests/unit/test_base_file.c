@@ -218,6 +218,24 @@ static void write_new(const char *path)
 	assert_int_equal(outfile_commit(&out, &err), 0);
 }
 
+static void test_a_closed_standard_stream_is_not_the_file(void **state)
+{
+	struct place *place = *state;
+	int before = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	struct outfile out;
+	struct err err;
+
+	assert_true(before >= 0);
+	close(STDIN_FILENO);
+	assert_int_equal(outfile_open(&out, place->path, &err), 0);
+	assert_true(fileno(out.stream) > STDERR_FILENO);
+	assert_true(fcntl(fileno(out.stream), F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(STDIN_FILENO, F_GETFD) < 0);
+	outfile_discard(&out);
+	assert_int_equal(dup2(before, STDIN_FILENO), STDIN_FILENO);
+	close(before);
+}
+
 /* What was kept from others stays so, whatever the umask. */
 static void test_a_file_that_is_replaced_passes_on_its_mode(void **state)
 {
@@ -354,6 +372,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_disk_is_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open_names_its_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_standard_output_stays_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_closed_standard_stream_is_not_the_file,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_that_is_replaced_passes_on_its_mode,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_that_is_replaced_passes_on_its_owner,

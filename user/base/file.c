@@ -160,6 +160,20 @@ static int open_named(struct outfile *out)
 	return fd;
 }
 
+/* Moves @fd off the numbers of standard input, output and error, which are free where these are
+ * closed: what is said there is not for the file. */
+static int above_standard(int fd)
+{
+	int moved;
+
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	moved = moved < 0 ? -errno : moved;
+	close(fd);
+	return moved;
+}
+
 /* Opens the stream itself: a new file for a regular or missing one, else the file as it is. */
 static int outfile_open_stream(struct outfile *out)
 {
@@ -173,6 +187,7 @@ static int outfile_open_stream(struct outfile *out)
 		if (fd == -EOPNOTSUPP || fd == -EISDIR || fd == -EINVAL)
 			fd = open_named(out);
 	}
+	fd = above_standard(fd);
 	if (fd < 0)
 		return fd;
 	out->stream = fdopen(fd, "we");
