@@ -246,6 +246,15 @@ def test_stdout() -> None:
             blocks = (path / "out").read_text().count("\nherd_main(")
             check("no stdin, stdout and stderr, but -o: a whole file",
                   done.returncode == DONE and blocks == HERD, (done, blocks))
+            done = shell(command + ' --save "$FILE" <&- >&- 2>&-; "$LOITER" replay "$FILE" -f json',
+                         PID=target.pid, FILE=path / "saved")
+            check("no stdin, stdout and stderr, but --save: a whole capture",
+                  done.returncode == DONE and herd_in(done.stdout) == HERD + 1, done)
+
+
+def herd_in(report: str) -> int:
+    """Returns how many threads a report in JSON tells of."""
+    return len(json.loads(report)["processes"][0]["threads"])
 
 
 def test_output() -> None:
@@ -253,11 +262,12 @@ def test_output() -> None:
         for option in ("-o", "--save"):
             for name, file, words in [
                     ("into a directory that is not there", "no-such-dir/out", ["No such file"]),
-                    ("onto a directory", ".", ["directory"]),
-                    ("to a full device", "/dev/full", ["No space left"])]:
+                    ("onto a directory", ".", ["directory"])]:
                 file = str(path / file)
-                done = lib.run_loiter("dump", "-p", target.pid, option, file)
-                check_message(f"{option} {name}", done, FAILED, [f"'{file}'", *words])
+                for command in ("dump", "record", "leaks"):
+                    done = lib.run_loiter(command, option, file, "--", "touch", path / "ran")
+                    check_message(f"{command} {option} {name}", done, FAILED, [f"'{file}'", *words])
+                    check("and nothing was run for it", not os.listdir(path), os.listdir(path))
             script = ("mount -t tmpfs -o size=8k none $DIR || exit 99; echo old > $DIR/old; "
                       '"$LOITER" dump -p $PID -f json $OPTION $DIR/$NAME; status=$?; '
                       "ls -A $DIR >&2; head -c 100 $DIR/old >&2; exit $status")
@@ -266,7 +276,17 @@ def test_output() -> None:
                 lines = done.stderr.splitlines()
                 check(f"{option} to a full disk, {name} file: no half file, the old one as it was",
                       done.returncode == FAILED and lines[1:] == ["old", "old"] and
-                       "No space left" in lines[0] and not done.stdout, done)
+                       "No space left" in lines[0], done)
+                check("a report when it is the capture that failed, and only then",
+                      bool(done.stdout) == (option == "--save") and
+                      (not done.stdout or herd_in(done.stdout) == HERD + 1), done)
+        check_message("-o to a full device",
+                      lib.run_loiter("dump", "-p", target.pid, "-o", "/dev/full"), FAILED,
+                      ["'/dev/full'", "No space left"])
+        done = lib.run_loiter("dump", "-p", target.pid, "--save", "/dev/full", "-f", "json", "-o",
+                              path / "out")
+        check_message("--save to a full device", done, FAILED, ["'/dev/full'", "No space left"])
+        check("and yet the report is there", herd_in((path / "out").read_text()) == HERD + 1, done)
         file = path / "out"
         file.write_text("old")
         file.chmod(0o640)
@@ -298,7 +318,7 @@ def interrupt(pid: int, path: Path, number: int, delay_s: float) -> str:
         return f"done, but there are {sorted(files)}"
     if not files.keys() <= {"out", "saved"}:
         return f"status {proc.returncode}, left behind {sorted(files)}"
-    if "out" in files and len(json.loads(files["out"])["processes"][0]["threads"]) != BIG_HERD + 1:
+    if "out" in files and herd_in(files["out"].decode()) != BIG_HERD + 1:
         return "half a file"
     return ""
 

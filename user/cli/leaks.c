@@ -143,18 +143,22 @@ static int run_leaks(const struct options *options)
 	bool program_failed = false;
 	struct model model;
 	struct err err = { "" };
-	int status;
+	struct output output;
+	int status = output_open(&output, options);
 
+	if (status)
+		return status;
 	model_init(&model);
 	if (options->program ? count_program(options, &model, &program_failed, &err)
 			     : count_targets(options, &model, &err)) {
 		say_error("%s", err.msg);
 		status = STATUS_FAILED;
 	} else {
-		status = output_model(&model, options);
+		status = output_model(&output, &model, options);
 		if (!status && options->exit_code)
 			status = found_status(&model, options, program_failed);
 	}
+	output_discard(&output);
 	model_release(&model);
 	return status;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "base/file.h"
 #include "cli/say.h"
 #include "model/codec.h"
 
@@ -21,21 +20,30 @@ static void note_losses(const struct model *model, const struct options *options
 			say_error("lost: %s", loss_words((enum loss)i, model->losses[i]).text);
 }
 
-int output_print(const char *path, int (*print)(void *arg, FILE *out), void *arg)
+/* Returns an exit status; errors are printed. */
+static int open_file(struct outfile *out, const char *path)
 {
-	struct outfile out;
 	struct err err;
-	int code = outfile_open(&out, path, &err);
 
-	if (code)
-		goto failed;
-	code = print(arg, out.stream);
+	if (!outfile_open(out, path, &err))
+		return STATUS_DONE;
+	say_error("%s", err.msg);
+	return STATUS_FAILED;
+}
+
+/* Writes what @print prints to @out, which is released. Returns an exit status; errors are printed.
+ */
+static int print_to(struct outfile *out, int (*print)(void *arg, FILE *out), void *arg)
+{
+	struct err err;
+	int code = print(arg, out->stream);
+
 	if (code) {
-		outfile_discard(&out);
+		outfile_discard(out);
 		err_set_errno(&err, code, "cannot make the report");
 		goto failed;
 	}
-	code = outfile_commit(&out, &err);
+	code = outfile_commit(out, &err);
 	if (code == -EPIPE) {
 		/* The reader has seen enough, as in "loiter ... | head": no reason to complain. */
 		signal(SIGPIPE, SIG_DFL);
@@ -47,6 +55,14 @@ int output_print(const char *path, int (*print)(void *arg, FILE *out), void *arg
 failed:
 	say_error("%s", err.msg);
 	return STATUS_FAILED;
+}
+
+int output_print(const char *path, int (*print)(void *arg, FILE *out), void *arg)
+{
+	struct outfile out;
+	int status = open_file(&out, path);
+
+	return status ? status : print_to(&out, print, arg);
 }
 
 struct report_to_print {
@@ -61,47 +77,76 @@ static int print_report(void *arg, FILE *out)
 	return report_dump(report->model, report->options, out);
 }
 
-int output_report(const struct model *model, const struct options *options)
+/* Writes the report to @out, which is released. Returns an exit status; errors are printed. */
+static int report_to(struct outfile *out, const struct model *model, const struct options *options)
 {
 	struct report_to_print report = { .model = model, .options = &options->report };
-	int status = output_print(options->output_path, print_report, &report);
+	int status = print_to(out, print_report, &report);
 
 	if (!status)
 		note_losses(model, options);
 	return status;
 }
 
-/* Returns an exit status; errors are printed. */
-static int output_capture(const struct model *model, const char *path)
+int output_report(const struct model *model, const struct options *options)
+{
+	struct outfile out;
+	int status = open_file(&out, options->output_path);
+
+	return status ? status : report_to(&out, model, options);
+}
+
+/* Writes the capture to @out, of @path, which is released. Returns an exit status; errors are
+ * printed. */
+static int save_to(struct outfile *out, const char *path, const struct model *model)
 {
 	struct capfile_writer writer;
-	struct outfile out;
 	struct err err;
-	int code = outfile_open(&out, path, &err);
+	int code = capfile_writer_begin(&writer, out->stream);
 
-	if (code) {
-		say_error("%s", err.msg);
-		return STATUS_FAILED;
-	}
-	code = capfile_writer_begin(&writer, out.stream);
 	if (!code)
 		code = model_encode(model, &writer);
 	if (!code)
 		code = capfile_writer_end(&writer);
 	if (code) {
-		outfile_discard(&out);
+		outfile_discard(out);
 		err_set_errno(&err, code, "cannot write '%s'", path);
 	} else {
-		code = outfile_commit(&out, &err);
+		code = outfile_commit(out, &err);
 	}
 	if (code)
 		say_error("%s", err.msg);
 	return code ? STATUS_FAILED : STATUS_DONE;
 }
 
-int output_model(const struct model *model, const struct options *options)
+int output_open(struct output *output, const struct options *options)
 {
-	int status = options->save_path ? output_capture(model, options->save_path) : STATUS_DONE;
+	int status = STATUS_DONE;
 
-	return status ? status : output_report(model, options);
+	*output = (struct output){ 0 };
+	if (options->save_path)
+		status = open_file(&output->capture, options->save_path);
+	if (!status)
+		status = open_file(&output->report, options->output_path);
+	if (status)
+		output_discard(output);
+	return status;
+}
+
+int output_model(struct output *output, const struct model *model, const struct options *options)
+{
+	int saved = STATUS_DONE;
+	int printed;
+
+	if (options->save_path)
+		saved = save_to(&output->capture, options->save_path, model);
+	/* Of what took a while to see, the report is better than nothing. */
+	printed = report_to(&output->report, model, options);
+	return saved ? saved : printed;
+}
+
+void output_discard(struct output *output)
+{
+	outfile_discard(&output->capture);
+	outfile_discard(&output->report);
 }

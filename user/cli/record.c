@@ -93,16 +93,20 @@ static int run_record(const struct options *options)
 {
 	struct model model;
 	struct err err = { "" };
-	int status;
+	struct output output;
+	int status = output_open(&output, options);
 
+	if (status)
+		return status;
 	model_init(&model);
 	if (options->program ? record_program(options, &model, &err)
 			     : record_targets(options, &model, &err)) {
 		say_error("%s", err.msg);
 		status = STATUS_FAILED;
 	} else {
-		status = output_model(&model, options);
+		status = output_model(&output, &model, options);
 	}
+	output_discard(&output);
 	model_release(&model);
 	return status;
 }
