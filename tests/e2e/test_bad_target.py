@@ -348,6 +348,55 @@ def test_unreadable() -> None:
                   [thread["quality"] for thread in threads])
 
 
+# A listener, a netlink socket, and sockets whose names hold lines of /proc/net/unix for these.
+FORGER = r"""
+import os, socket, sys, threading
+path = sys.argv[1]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen()
+netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+forgers = []
+for victim in (listener, netlink):
+    for i in range(4): # before and behind the listener
+        inode = os.fstat(victim.fileno()).st_ino
+        line = f"0000000000000000: 00000002 00000000 00010000 0001 01 {inode} /run/forged"
+        forgers.append(socket.socket(socket.AF_UNIX))
+        forgers[-1].bind(f"\0{i}\n{line}")
+forgers[0].listen()
+for wait in (listener.accept, lambda: netlink.recv(1), forgers[0].accept):
+    threading.Thread(target=wait, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def objects_of(command: Command, path: Path, *wrapper: str) -> list[str]:
+    argv = [*wrapper, sys.executable, "-c", FORGER, str(path)]
+    with lib.running("forger", argv) as target:
+        target.read_until("ready")
+        lib.wait_settled(target.pid)
+        return [str(thread["object"])
+                for thread in threads_in(run(command, "dump", "-p", target.pid, "-f", "json"))]
+
+
+def test_forged_sockets(name: str, command: Command) -> None:
+    with lib.scratch_dir() as path:
+        found = objects_of(command, path / "a")
+        check(f"{name}, forged sockets: the listener has its name",
+              any(f"(unix {path}/a listening)" in object for object in found), found)
+        check(f"{name}, forged sockets: a name with a newline is whole",
+              any("unix @0\\x0a0000" in object and object.endswith("/run/forged listening)")
+                  for object in found), found)
+        check(f"{name}, forged sockets: netlink stays what it is",
+              any("(NETLINK socket)" in object for object in found), found)
+        found = objects_of(command, path / "b", "unshare", "--net")
+        check(f"{name}, forged sockets of another namespace: no name rather than a false one",
+              any(object.endswith("(unix)") for object in found) and
+              any("(NETLINK socket)" in object for object in found) and
+              not any("/run/forged" in object for object in found), found)
+
+
 # --- leaks ---------------------------------------------------------------------------------------
 
 OPEN_FD = re.compile(r"Open (?:file descriptor|\S+ socket) (\d+):.*\n(?:==\d+==\s+(.*)\n)?")
@@ -398,7 +447,8 @@ def main() -> None:
         line = [(f"{name}, {kind}", test_moving, name, command, kind, *args)
                 for kind, *args in (("churn", 1000), ("execloop",))]
         line += [(f"{name}, {test.__name__}", test, name, command)
-                 for test in (test_exiting, test_crowd, test_garbage, test_replaced)]
+                 for test in (test_exiting, test_crowd, test_garbage, test_replaced,
+                              test_forged_sockets)]
         if not lib.skip_in_vm(f"{name}, damaged files", "files are read alike on every kernel"):
             line += [(f"{name}, {test.__name__}", test, name, command)
                      for test in (test_truncated, test_truncated_meanwhile, test_scribbled,

@@ -241,16 +241,33 @@ static void test_socket_lines(void **state)
 }
 
 /* A path may hold a newline and the line of a socket that belongs to somebody else. */
-static void test_forged_socket_replaces_none(void **state)
+static void test_forged_socket_takes_no_name(void **state)
 {
 	struct net *net = net_new();
-	char text[8];
+	char text[NET_TEXT_BYTES];
 
 	(void)state;
-	assert_int_equal(net_parse_line(net, NET_UNIX, "0: 2 0 00000000 1 1 31 /run/real"), 0);
-	assert_int_equal(net_parse_line(net, NET_UNIX, "0: 2 0 00000000 1 1 31 /forged"), 0);
+	assert_int_equal(net_parse_line(net, NET_UNIX, "0: 2 0 00010000 1 1 31 /forged"), 0);
+	assert_int_equal(net_parse_line(net, NET_UNIX, "0: 2 0 00010000 1 1 31 /run/real"), 0);
 	assert_int_equal(net_describe(net, 31, text, sizeof(text)), 1);
+	assert_string_equal(text, "unix");
+	assert_int_equal(net_parse_line(net, NET_UNIX, "0: 2 0 00010000 1 1 31 /forged"), 0);
+	assert_int_equal(net_describe(net, 31, text, sizeof(text)), 1);
+	assert_string_equal(text, "unix");
+	/* one line twice, as when the table changes while it is read, is no contradiction */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(net_parse_line(net, NET_UNIX, "0: 2 0 00010000 1 1 32 /run/x"), 0);
+	assert_int_equal(net_describe(net, 32, text, sizeof(text)), 1);
+	assert_string_equal(text, "unix /run/x listening");
+	assert_int_equal(net_describe(net, 32, text, 8), 1);
 	assert_string_equal(text, "unix /r");
+	/* one of another family is what it is */
+	assert_int_equal(net_parse_line(net, NET_UDP,
+					"0: 00000000:0035 00000000:0000 07" TCP_TAIL "33 1"),
+			 0);
+	assert_int_equal(net_parse_line(net, NET_UNIX, "0: 2 0 00010000 1 1 33 /forged"), 0);
+	assert_int_equal(net_describe(net, 33, text, sizeof(text)), 1);
+	assert_string_equal(text, "udp 0.0.0.0:53");
 	/* Sockets without a file have inode 0, and are not one socket. */
 	assert_int_equal(net_parse_line(net, NET_UNIX, "0: 2 0 00000000 1 1 0 /none"), 0);
 	assert_int_equal(net_describe(net, 0, text, sizeof(text)), 0);
@@ -305,6 +322,89 @@ static void test_unix_diag_replies(void **state)
 	net_free(net);
 }
 
+struct diag_name_reply {
+	struct nlmsghdr header;
+	struct unix_diag_msg msg;
+	struct rtattr attr;
+	char name[128];
+};
+
+/* Returns what the socket of the @len bytes of @name is called. */
+static const char *describe_named(struct net *net, uint8_t state, const char *name, size_t len)
+{
+	static char text[NET_TEXT_BYTES];
+	static uint32_t inode = 50;
+	struct diag_name_reply reply = {
+		.header = { .nlmsg_len = (uint32_t)(offsetof(struct diag_name_reply, name) + len),
+			    .nlmsg_type = SOCK_DIAG_BY_FAMILY },
+		.msg = { .udiag_family = AF_UNIX, .udiag_state = state, .udiag_ino = ++inode },
+		.attr = { .rta_len = (uint16_t)RTA_LENGTH(len), .rta_type = UNIX_DIAG_NAME },
+	};
+	char line[64];
+
+	memcpy(reply.name, name, len);
+	assert_int_equal(net_parse_unix_diag(net, &reply, reply.header.nlmsg_len), 1);
+	/* no line of text changes it */
+	snprintf(line, sizeof(line), "0: 2 0 00010000 1 1 %u /forged", inode);
+	assert_int_equal(net_parse_line(net, NET_UNIX, line), 0);
+	assert_int_equal(net_describe(net, inode, text, sizeof(text)), 1);
+	return text;
+}
+
+static void test_unix_diag_names(void **state)
+{
+	struct net *net = net_new();
+	char longest[120];
+
+	(void)state;
+	assert_string_equal(describe_named(net, 10, "/run/x\n0: 1", 12),
+			    "unix /run/x\n0: 1 listening");
+	assert_string_equal(describe_named(net, 7, "/run/x\0junk", 11), "unix /run/x");
+	assert_string_equal(describe_named(net, 7, "\0abs\0t", 6), "unix @abs@t");
+	assert_string_equal(describe_named(net, 1, "", 0), "unix");
+	memset(longest, 'x', sizeof(longest)); /* longer than the kernel allows */
+	assert_int_equal(strlen(describe_named(net, 1, longest, sizeof(longest))),
+			 strlen("unix ") + sizeof(((struct sockaddr_un *)NULL)->sun_path));
+	net_free(net);
+}
+
+/* Binds a listening socket to a name that forges a line for @victim. */
+static int bind_forger(uint64_t victim)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int len = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1,
+			   "\n0: 00000002 00000000 00010000 0001 01 %llu /run/forged",
+			   (unsigned long long)victim);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, (socklen_t)(2 + 1 + len)), 0);
+	return fd;
+}
+
+static void test_forged_sockets(void **state)
+{
+	int pair[2], forger;
+	char text[NET_TEXT_BYTES];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	forger = bind_forger(inode_of(pair[0]));
+	for (int is_ours = 0; is_ours < 2; is_ours++) {
+		struct net *net = net_new();
+
+		assert_int_equal(net_read(net, getpid(), is_ours), 0);
+		assert_int_equal(net_describe(net, inode_of(pair[0]), text, sizeof(text)), 1);
+		assert_string_equal(text, "unix");
+		assert_int_equal(net_describe(net, inode_of(forger), text, sizeof(text)), 1);
+		if (is_ours)
+			assert_non_null(strstr(text, "unix @\n0: 00000002"));
+		net_free(net);
+	}
+	close(forger);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void test_own_sockets(void **state)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -319,8 +419,7 @@ static void test_own_sockets(void **state)
 	assert_int_equal(listen(tcp, 1), 0);
 	assert_int_equal(getsockname(tcp, (struct sockaddr *)&addr, &addr_bytes), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(net_read(net, getpid()), 0);
-	assert_int_equal(net_read_unix_peers(net), 0);
+	assert_int_equal(net_read(net, getpid(), true), 0);
 	snprintf(want, sizeof(want), "tcp 127.0.0.1:%u listening", ntohs(addr.sin_port));
 	assert_int_equal(net_describe(net, inode_of(tcp), text, sizeof(text)), 1);
 	assert_string_equal(text, want);
@@ -404,8 +503,10 @@ int main(void)
 		cmocka_unit_test(test_epoll),
 		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_socket_lines),
-		cmocka_unit_test(test_forged_socket_replaces_none),
+		cmocka_unit_test(test_forged_socket_takes_no_name),
 		cmocka_unit_test(test_unix_diag_replies),
+		cmocka_unit_test(test_unix_diag_names),
+		cmocka_unit_test(test_forged_sockets),
 		cmocka_unit_test(test_own_sockets),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_pid_namespaces),

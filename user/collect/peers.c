@@ -76,9 +76,7 @@ static struct net *find_net(struct peers *peers, pid_t tgid)
 	space->net = net_new();
 	if (!space->net)
 		return NULL;
-	net_read(space->net, tgid);
-	if (!stat("/proc/self/ns/net", &own) && own.st_ino == st.st_ino)
-		net_read_unix_peers(space->net);
+	net_read(space->net, tgid, !stat("/proc/self/ns/net", &own) && own.st_ino == st.st_ino);
 	return space->net;
 }
 
@@ -157,34 +155,37 @@ static void describe_pipe(struct peers *peers, pid_t tgid, int fd, const struct 
 		append_holders(holders, cnt, tgid, fd, is_reader, "read by", text, len);
 }
 
-/* Writes "NETLINK socket", as the kernel names the protocol, or "socket". */
-static void describe_unknown_socket(pid_t tgid, int fd, char *text, size_t len)
+/* Writes the protocol of a socket as the kernel names it, such as "NETLINK"; "" when not known. */
+static void read_protocol(pid_t tgid, int fd, char proto[PROTO_MAX_BYTES])
 {
-	char path[64], proto[PROTO_MAX_BYTES];
+	char path[64];
 	ssize_t got;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", tgid, fd);
-	got = getxattr(path, "system.sockprotoname", proto, sizeof(proto) - 1);
-	if (got > 0) {
-		proto[got] = '\0';
-		snprintf(text, len, "%s socket", proto);
-	} else {
-		snprintf(text, len, "socket");
-	}
+	got = getxattr(path, "system.sockprotoname", proto, PROTO_MAX_BYTES - 1);
+	proto[got > 0 ? got : 0] = '\0';
+}
+
+/* Whether @text cannot be of a socket of @proto: lines of unix sockets can be forged also for
+ * sockets that have none themselves. */
+static bool is_forged(const char *text, const char *proto)
+{
+	return !strncmp(text, "unix", 4) && proto[0] && strncmp(proto, "UNIX", 4) != 0;
 }
 
 static void describe_socket(struct peers *peers, pid_t tgid, int fd, const struct fd_target *target,
 			    char *text, size_t len)
 {
 	struct net *net = find_net(peers, tgid);
-	char peer_text[NET_TEXT_BYTES];
+	char peer_text[NET_TEXT_BYTES], proto[PROTO_MAX_BYTES];
 	const struct fd_holder *holders;
 	uint64_t peer;
 	uint32_t cnt;
 	size_t at;
 
-	if (!net || !net_describe(net, target->inode, text, len)) {
-		describe_unknown_socket(tgid, fd, text, len);
+	read_protocol(tgid, fd, proto);
+	if (!net || !net_describe(net, target->inode, text, len) || is_forged(text, proto)) {
+		snprintf(text, len, "%s%ssocket", proto, proto[0] ? " " : "");
 		return;
 	}
 	if (!net_unix_peer(net, target->inode, &peer))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * The paths in /proc/PID/net/unix may hold anything, also a newline and what looks like another
- * socket's line. Such a forged socket never replaces one seen before it, and could at worst put a
- * wrong name into a report.
+ * socket's line, and anybody may bind to one. Names are taken from there only where sock_diag does
+ * not answer, and then not for a socket of which two lines say different things.
  */
 #include "proc/net.h"
 
@@ -38,6 +38,7 @@ struct net_socket {
 	uint8_t family; /* AF_INET, AF_INET6, AF_UNIX */
 	bool tcp;
 	bool listening;
+	bool whole; /* told by sock_diag: no line of text can add to it */
 	uint16_t local_port, remote_port;
 	uint8_t local_addr[16], remote_addr[16];
 	uint32_t path_off; /* of a unix socket, in .paths */
@@ -170,6 +171,18 @@ static int parse_inet(const char *line, enum net_proto proto, struct net_socket 
 	return 0;
 }
 
+static int add_path(struct net *net, const char *path, size_t len, uint32_t *ret_off)
+{
+	uint32_t off = (uint32_t)net->paths.len;
+	int err = len ? buf_put(&net->paths, path, len) : 0;
+
+	if (!err && len)
+		err = buf_put(&net->paths, "", 1);
+	if (!err)
+		*ret_off = len ? off : 0;
+	return err;
+}
+
 /* "Num RefCount Protocol Flags Type St Inode Path", the path with blanks and all, or none. */
 static int parse_unix(struct net *net, const char *line, struct net_socket *ret,
 		      uint64_t *ret_inode)
@@ -177,18 +190,35 @@ static int parse_unix(struct net *net, const char *line, struct net_socket *ret,
 	struct field fields[8];
 	size_t cnt = split_fields(line, fields, 8);
 	uint32_t flags;
-	int err;
 
 	if (cnt < 7 || fields[3].len != 8 || parse_hex(fields[3].text, 8, &flags) ||
 	    parse_field_u64(&fields[6], ret_inode))
 		return -EINVAL;
 	ret->family = AF_UNIX;
 	ret->listening = flags & 1 << 16; /* __SO_ACCEPTCON */
-	if (cnt < 8)
-		return 0;
-	ret->path_off = (uint32_t)net->paths.len;
-	err = buf_put(&net->paths, fields[7].text, fields[7].len);
-	return err ? err : buf_put(&net->paths, "", 1);
+	return cnt < 8 ? 0 : add_path(net, fields[7].text, fields[7].len, &ret->path_off);
+}
+
+static int add_socket(struct net *net, uint64_t inode, const struct net_socket *socket)
+{
+	uint32_t idx = net->sockets.len;
+	int err = vec_append(&net->sockets, socket, 1);
+
+	return err ? err : table_put(&net->by_inode, inode, idx);
+}
+
+/* Takes back what was said of @known, a unix socket, when @other is told of the same one: one of
+ * the two is forged, and which cannot be known. */
+static void doubt_unix(const struct net *net, struct net_socket *known,
+		       const struct net_socket *other)
+{
+	if (known->whole || known->family != AF_UNIX || other->family != AF_UNIX)
+		return;
+	if (known->listening == other->listening &&
+	    !strcmp(net->paths.data + known->path_off, net->paths.data + other->path_off))
+		return;
+	known->path_off = 0;
+	known->listening = false;
 }
 
 int net_parse_line(struct net *net, enum net_proto proto, const char *line)
@@ -201,11 +231,13 @@ int net_parse_line(struct net *net, enum net_proto proto, const char *line)
 	err = proto == NET_UNIX ? parse_unix(net, line, &socket, &inode)
 				: parse_inet(line, proto, &socket, &inode);
 	/* Inode 0: no file has it any more, such as a connection in TIME_WAIT. */
-	if (err || !inode || table_find(&net->by_inode, inode, &idx))
+	if (err || !inode)
 		return err;
-	idx = net->sockets.len;
-	err = vec_append(&net->sockets, &socket, 1);
-	return err ? err : table_put(&net->by_inode, inode, idx);
+	if (table_find(&net->by_inode, inode, &idx)) {
+		doubt_unix(net, vec_at(&net->sockets, idx), &socket);
+		return 0;
+	}
+	return add_socket(net, inode, &socket);
 }
 
 static int read_file(struct net *net, pid_t tgid, enum net_proto proto, const char *name)
@@ -226,23 +258,6 @@ static int read_file(struct net *net, pid_t tgid, enum net_proto proto, const ch
 		at_start = strchr(line, '\n');
 	}
 	return 0;
-}
-
-int net_read(struct net *net, pid_t tgid)
-{
-	static const char *const names[] = {
-		[NET_TCP] = "tcp",   [NET_TCP6] = "tcp6", [NET_UDP] = "udp",
-		[NET_UDP6] = "udp6", [NET_UNIX] = "unix",
-	};
-	int err = 0;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		int one = read_file(net, tgid, (enum net_proto)i, names[i]);
-
-		if (!err && one != -ENOENT) /* a kernel without IPv6 */
-			err = one;
-	}
-	return err;
 }
 
 /* Writes "1.2.3.4:80" or "[::1]:80". */
@@ -300,22 +315,53 @@ int net_unix_peer(const struct net *net, uint64_t inode, uint64_t *ret_peer)
 	return 1;
 }
 
+/* Adds the unix socket of @msg, whose name is the @len bytes at @name. As in /proc/PID/net/unix, a
+ * NUL of an abstract name, which begins with one, is an '@'. */
+static int add_unix(struct net *net, const struct unix_diag_msg *msg, const char *name, size_t len)
+{
+	struct net_socket socket = { .family = AF_UNIX,
+				     .listening = msg->udiag_state == TCP_STATE_LISTEN,
+				     .whole = true };
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	uint32_t idx;
+	int err;
+
+	if (!msg->udiag_ino || table_find(&net->by_inode, msg->udiag_ino, &idx))
+		return 0;
+	if (len > sizeof(path))
+		len = sizeof(path);
+	if (len && name[0])
+		len = strnlen(name, len);
+	for (size_t i = 0; i < len; i++)
+		path[i] = name[i] ? name[i] : '@';
+	err = add_path(net, path, len, &socket.path_off);
+	return err ? err : add_socket(net, msg->udiag_ino, &socket);
+}
+
 /* Learns from one socket's message, @len bytes with its attributes. */
 static int parse_unix_diag_socket(struct net *net, const struct unix_diag_msg *msg, size_t len)
 {
 	const struct rtattr *attr = (const struct rtattr *)(msg + 1);
 	int left = (int)len - (int)sizeof(*msg); /* signed: the macros step below 0 */
-	uint32_t peer;
+	const char *name = NULL;
+	size_t name_len = 0;
+	uint32_t peer = UINT32_MAX;
+	int err;
 
 	if (left < 0)
 		return -EINVAL;
 	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
-		if (attr->rta_type != UNIX_DIAG_PEER || RTA_PAYLOAD(attr) < sizeof(peer))
-			continue;
-		memcpy(&peer, RTA_DATA(attr), sizeof(peer));
-		return peer < UINT32_MAX ? table_put(&net->peer_by_inode, msg->udiag_ino, peer) : 0;
+		if (attr->rta_type == UNIX_DIAG_PEER && RTA_PAYLOAD(attr) >= sizeof(peer)) {
+			memcpy(&peer, RTA_DATA(attr), sizeof(peer));
+		} else if (attr->rta_type == UNIX_DIAG_NAME) {
+			name = RTA_DATA(attr);
+			name_len = RTA_PAYLOAD(attr);
+		}
 	}
-	return 0;
+	err = add_unix(net, msg, name, name_len);
+	if (err || peer == UINT32_MAX)
+		return err;
+	return table_put(&net->peer_by_inode, msg->udiag_ino, peer);
 }
 
 int net_parse_unix_diag(struct net *net, const void *reply, size_t len)
@@ -350,7 +396,7 @@ static int open_unix_diag(void)
 			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.req = { .sdiag_family = AF_UNIX,
 			 .udiag_states = UINT32_MAX,
-			 .udiag_show = UDIAG_SHOW_PEER },
+			 .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER },
 	};
 	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 
@@ -360,7 +406,7 @@ static int open_unix_diag(void)
 	return take_fd(&fd);
 }
 
-int net_read_unix_peers(struct net *net)
+static int read_unix_diag(struct net *net)
 {
 	_cleanup_close_ int fd = open_unix_diag();
 	_cleanup_free_ void *reply = malloc(DIAG_REPLY_BYTES);
@@ -380,6 +426,26 @@ int net_read_unix_peers(struct net *net)
 		more = len ? net_parse_unix_diag(net, reply, (size_t)len) : 0;
 	} while (more > 0);
 	return more;
+}
+
+int net_read(struct net *net, pid_t tgid, bool is_ours)
+{
+	static const char *const names[] = {
+		[NET_TCP] = "tcp",   [NET_TCP6] = "tcp6", [NET_UDP] = "udp",
+		[NET_UDP6] = "udp6", [NET_UNIX] = "unix",
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int one;
+
+		if (i == NET_UNIX && is_ours && !read_unix_diag(net))
+			continue;
+		one = read_file(net, tgid, (enum net_proto)i, names[i]);
+		if (!err && one != -ENOENT) /* a kernel without IPv6 */
+			err = one;
+	}
+	return err;
 }
 
 /* Writes "unix PATH" for a path of @path_len bytes: abstract ones, which begin with NUL, with '@'.
