@@ -154,6 +154,9 @@ def test_not_root() -> None:
         all_caps = ["CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE"]
         check_message("not root", as_nobody([], "dump", "-p", target.pid), FAILED,
                       all_caps + ["sudo"])
+        rows = [line for line in as_nobody([], "check").stdout.splitlines() if "futex" in line]
+        check("not root: check says that it is not permitted, not that the kernel lacks it",
+              len(rows) == 1 and "not permitted" in rows[0] and "CONFIG_" not in rows[0], rows)
         for left_out in all_caps:
             caps = [cap[4:].lower() for cap in all_caps if cap != left_out]
             done = as_nobody(caps, "dump", "-p", target.pid)

@@ -57,25 +57,26 @@ int futex_trace_attach(struct vec *links, struct bpf_program *enter, struct bpf_
 	return 0;
 }
 
-bool futex_trace_probe(char *text, size_t len)
+int futex_trace_probe(char *text, size_t len)
 {
 	_cleanup_close_ int tracefs_fd = tracefs_open();
-	bool has_first = false;
+	int first_err = tracefs_fd < 0 ? tracefs_fd : 0;
 	size_t at = 0;
 
 	for (size_t i = 0; tracefs_fd >= 0 && i < SYSCALL_CNT; i++) {
 		uint32_t id;
+		int err = find_id(tracefs_fd, "enter", syscalls[i].name, &id);
 
-		if (find_id(tracefs_fd, "enter", syscalls[i].name, &id))
+		if (!i)
+			first_err = err;
+		if (err)
 			continue;
 		at += (size_t)snprintf(text + at, at < len ? len - at : 0, "%s%s", at ? ", " : "",
 				       syscalls[i].name);
 		if (at > len)
 			at = len;
-		if (!i)
-			has_first = true;
 	}
-	return has_first;
+	return first_err;
 }
 
 int futex_trace_read_sums(int map_fd,

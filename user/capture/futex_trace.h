@@ -23,9 +23,10 @@ struct bpf_program;
  * (struct bpf_link *), also when it fails. Returns 0 or -errno (-ENOENT: it has none). */
 int futex_trace_attach(struct vec *links, struct bpf_program *enter, struct bpf_program *exit);
 
-/* Writes "futex, futex_waitv", the names of those that this kernel has, to @text. Returns whether
- * it has the first, without which there is nothing to see. */
-bool futex_trace_probe(char *text, size_t len);
+/* Writes "futex, futex_waitv", the names of those that this kernel has, to @text. Returns 0, or
+ * -errno when the first is not to be had, without which there is nothing to see (-ENOENT: this
+ * kernel does not have it). */
+int futex_trace_probe(char *text, size_t len);
 
 /* Visit what is in the tables of the map @map_fd; what cannot be true is counted in @bad_cnt. A
  * negative return of the visitor ends it and is passed on. Return 0 or -errno. */
