@@ -56,11 +56,11 @@ def test_all_but_itself() -> None:
     check("-a: not loiter itself", loiter.pid not in pids, pids)
 
 
-def test_check_on_a_full_disk() -> None:
+def test_full_disk(*args: str) -> None:
     with open("/dev/full", "w", encoding="ascii") as full:
-        done = subprocess.run([LOITER, "check"], stdout=full, stderr=subprocess.PIPE, text=True,
+        done = subprocess.run([LOITER, *args], stdout=full, stderr=subprocess.PIPE, text=True,
                               check=False)
-    check("check: a full disk is said",
+    check(f"{' '.join(args)}: a full disk is said",
           done.returncode == 1 and "No space left on device" in done.stderr, done)
 
 
@@ -68,7 +68,9 @@ def main() -> None:
     need_loiter()
     attempt("many processes", test_many_processes)
     attempt("-a", test_all_but_itself)
-    attempt("check", test_check_on_a_full_disk)
+    for args in (["check"], ["--help"], ["--version"], ["help", "dump"], ["dump", "--help"],
+                 ["record", "--usage"]):
+        attempt(" ".join(args), test_full_disk, *args)
     finish()
 
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /* loiter check: what this kernel and these privileges allow. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "capture/probe.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/say.h"
 
 #define PROBE_MAX 64
@@ -35,11 +35,7 @@ static int run_check(const struct options *options)
 	printf("\n%s\n", status	   ? "loiter cannot work here: see MISSING"
 			 : records ? "loiter dump, record and leaks work here"
 				   : "loiter dump works here, record and leaks do not: see above");
-	if (fflush(stdout) || ferror(stdout)) {
-		say_error("cannot write 'standard output': %s", strerror(errno));
-		status = STATUS_FAILED;
-	}
-	return status;
+	return output_flush() ? STATUS_FAILED : status;
 }
 
 const struct command command_check = {

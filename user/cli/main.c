@@ -7,6 +7,7 @@
 
 #include "capture/kernel_btf.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/say.h"
 
 static const struct command *const commands[] = { &command_dump, &command_record, &command_leaks,
@@ -104,11 +105,11 @@ int main(int argc, char **argv)
 		return help_command(argv[2]);
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		print_usage(stdout);
-		return STATUS_DONE;
+		return output_flush();
 	}
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		puts("loiter " LOITER_VERSION);
-		return STATUS_DONE;
+		return output_flush();
 	}
 	if (argc >= 2)
 		return bad_command(name);

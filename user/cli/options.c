@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "cli/output.h"
 
 #define TARGET_MAX 4096
 #define FREQ_MAX_HZ 10000
@@ -40,6 +41,7 @@ enum long_option {
 	OPT_INTERVAL,
 	OPT_EXIT_CODE,
 	OPT_BTF,
+	OPT_USAGE,
 };
 
 static const struct {
@@ -116,6 +118,8 @@ static const struct {
 	  { "btf", OPT_BTF, "FILE", 0,
 	    "take the kernel's types from FILE, where /sys/kernel/btf is hidden", 4 } },
 	{ OPTIONS_REPORT, { "quiet", 'q', NULL, 0, "no notes on standard error, only errors", 4 } },
+	{ OPTIONS_ANY, { "help", '?', NULL, 0, "Give this help list", -1 } },
+	{ OPTIONS_ANY, { "usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1 } },
 };
 #define TABLE_CNT (sizeof(table) / sizeof(table[0]))
 
@@ -397,6 +401,14 @@ static error_t parse_leaks(int key, const char *arg, struct argp_state *state,
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* Ends loiter with what @flags ask for, as argp would, which does not see whether that was written.
+ */
+static void give_help(struct argp_state *state, unsigned int flags)
+{
+	argp_state_help(state, stdout, flags & ~(unsigned int)ARGP_HELP_EXIT_OK);
+	exit(output_flush());
+}
+
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct parse *parse = state->input;
@@ -448,6 +460,12 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case OPT_COLOR:
 		set_color(state, arg, &parse->color);
 		break;
+	case '?':
+		give_help(state, ARGP_HELP_STD_HELP);
+		break;
+	case OPT_USAGE:
+		give_help(state, ARGP_HELP_USAGE);
+		break;
 	case ARGP_KEY_ARG:
 		set_argument(state, options, parse->command, arg);
 		break;
@@ -477,7 +495,7 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 	size_t cnt = 0;
 
 	for (size_t i = 0; i < TABLE_CNT; i++)
-		if (table[i].group & command->groups)
+		if (table[i].group & (command->groups | OPTIONS_ANY))
 			taken[cnt++] = table[i].option;
 	*ret = (struct options){
 		.report = { .top = TOP_DEFAULT },
@@ -493,7 +511,7 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	snprintf(name, sizeof(name), "loiter %s", command->name);
 	argv[0] = name;
-	argp_parse(&argp, argc, argv, 0, NULL, &parse);
+	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &parse);
 }
 
 void options_release(struct options *options)

@@ -24,6 +24,7 @@ enum option_group {
 	OPTIONS_STACKS = 1 << 9,  /* what of stacks and threads to print */
 	OPTIONS_LEAKS = 1 << 10,  /* how to count threads */
 	OPTIONS_DIFF = 1 << 11,	  /* two capture files as the arguments */
+	OPTIONS_ANY = 1 << 13,	  /* what every command takes */
 };
 
 struct options {

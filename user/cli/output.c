@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "cli/say.h"
 #include "model/codec.h"
@@ -18,6 +19,14 @@ static void note_losses(const struct model *model, const struct options *options
 	for (int i = 0; i < LOSS_CNT; i++)
 		if (model->losses[i])
 			say_error("lost: %s", loss_words((enum loss)i, model->losses[i]).text);
+}
+
+int output_flush(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return STATUS_DONE;
+	say_error("cannot write 'standard output': %s", strerror(errno));
+	return STATUS_FAILED;
 }
 
 /* Returns an exit status; errors are printed. */

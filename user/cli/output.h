@@ -9,6 +9,9 @@
 #include "cli/options.h"
 #include "model/model.h"
 
+/* Flushes standard output. Returns an exit status; errors, also earlier ones, are printed. */
+int output_flush(void);
+
 /* Writes what @print prints to @path (NULL: standard output), whole or not at all. Returns an exit
  * status; errors are printed. */
 int output_print(const char *path, int (*print)(void *arg, FILE *out), void *arg);
