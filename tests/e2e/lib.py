@@ -496,14 +496,19 @@ def parse_eu_stack(text: str) -> Stacks:
     return stacks
 
 
-def eu_stack(pid: int) -> Stacks:
-    """Returns what elfutils says. It stops @pid, and hangs on a thread in state D."""
+def run_eu_stack(pid: int, *args: str) -> str:
+    """Returns what elfutils prints. It stops @pid, and hangs on a thread in state D."""
     for tid in tids(pid):
         if status_fields(pid, tid).get("State", "?").startswith("D"):
             raise RuntimeError(f"eu-stack would hang on thread {tid} of {pid}")
-    done = subprocess.run(["eu-stack", "-q", "-n", "0", "-p", str(pid)], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True, timeout=DEADLINE_S, check=False)
-    return parse_eu_stack(done.stdout)
+    return subprocess.run(["eu-stack", *args, "-n", "0", "-p", str(pid)], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, timeout=DEADLINE_S,
+                          check=False).stdout
+
+
+def eu_stack(pid: int) -> Stacks:
+    """Returns the stacks that elfutils finds."""
+    return parse_eu_stack(run_eu_stack(pid, "-q"))
 
 
 def show_stacks(ours: Pcs, theirs: Pcs) -> str:

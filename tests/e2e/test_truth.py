@@ -3,6 +3,7 @@
 """Stacks are the truth: idle, every thread's frames equal those of eu-stack and of the workload's
 own notes; under load, every stack that loiter stands by is one that can be."""
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,22 @@ def test_idle_postgres() -> None:
         workers = [pid for pid in lib.children(target.pid) if pid != backend]
         for i, child in enumerate(workers[:POSTGRES_WORKERS]):
             check_idle(f"postgres worker {i + 1}", child, ROUNDS_MAX)
+
+
+SIGNAL_FRAME = re.compile(r"^#\d+\s+0x([0-9a-f]+) __restore_rt", re.M)
+
+
+def test_signal_frames() -> None:
+    """What a handler returns to is named as it is: the kernel put its address there, no call."""
+    with lib.workload("mix", MIX_THREADS, "--no-vfork") as target:
+        wanted = {int(pc, 16) for pc in SIGNAL_FRAME.findall(lib.run_eu_stack(target.pid))}
+        frames = [frame for thread in lib.dump(target.pid)[target.pid].values()
+                  for frame in lib.frames_of(thread) if int(frame["pc"], 16) in wanted]
+    if not wanted:
+        skip("frames of signals", "this libc does not name them")
+        return
+    wrong = [frame for frame in frames if frame["function"] != "__restore_rt" or frame["offset"]]
+    check(f"mix: {len(frames)} frames of signals named", frames and not wrong, wrong[:3])
 
 
 # --- under load -------------------------------------------------------------------------------
@@ -384,6 +401,7 @@ def main() -> None:
     lib.need_loiter()
     for variant in MIX_VARIANTS:
         attempt(variant, test_mix, variant)
+    attempt("frames of signals", test_signal_frames)
     attempt("mixcpp", test_mixcpp)
     attempt("mix-musl", test_musl)
     attempt("python3", test_idle_server, "python3", lib.python_threads)

@@ -361,6 +361,7 @@ static void test_stackset_keeps_each_stack_once(void **state)
 				    .end = STACK_END_ROOT,
 				    .pc = { 0x1000, 0x2000, 0x3000 },
 				    .exact = { true } };
+	static struct walk found;
 	struct stackset set;
 	struct model model;
 	uint32_t first, other, idx;
@@ -379,6 +380,14 @@ static void test_stackset_keeps_each_stack_once(void **state)
 	assert_int_equal(model_stack(&model, idx)->loc_cnt, 3);
 	assert_int_equal(model_stack_loc(&model, model_stack(&model, idx), 2)->pc, 0x3000);
 	assert_true(model_stack_loc(&model, model_stack(&model, idx), 2)->exact);
+	/* The frame above what was interrupted is the signal's: rules know it as a return address,
+	 * names as what it is, since before it lies another function, or none. */
+	assert_true(model_stack_loc(&model, model_stack(&model, idx), 1)->exact);
+	stackset_walk(&set, other, &found);
+	assert_false(found.exact[1]);
+	assert_true(found.exact[2]);
+	idx = stackset_to_model(&set, first, &model, 0, NULL);
+	assert_true(model_stack_loc(&model, model_stack(&model, idx), 0)->exact);
 	assert_false(model_stack_loc(&model, model_stack(&model, idx), 1)->exact);
 
 	/* Kernel addresses have the bit set that marks exact user ones. */

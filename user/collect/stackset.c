@@ -100,6 +100,14 @@ uint32_t stackset_add_of(struct stackset *set, uint64_t space, const struct stac
 	return stackset_add(set, space, &walk);
 }
 
+/* Whether frame @i of @stack is a signal's, which no call returns to: only what a signal
+ * interrupted is exact and no leaf. */
+static bool is_signal_frame(const struct stackset *set, const struct model_stack *stack, uint32_t i)
+{
+	return i + 1 < stack->loc_cnt &&
+	       *(uint64_t *)vec_at(&set->pcs, stack->first_loc + i + 1) & PC_EXACT;
+}
+
 uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct model *model,
 			   uint32_t process, const struct maps *maps)
 {
@@ -109,8 +117,9 @@ uint32_t stackset_to_model(const struct stackset *set, uint32_t idx, struct mode
 
 	for (uint32_t i = 0; i < stack->loc_cnt; i++) {
 		uint64_t packed = *(uint64_t *)vec_at(&set->pcs, stack->first_loc + i);
-		bool exact = (packed & PC_EXACT) != kernel_bit;
-		uint64_t pc = packed ^ (exact ? PC_EXACT : 0);
+		bool whole = (packed & PC_EXACT) != kernel_bit;
+		uint64_t pc = packed ^ (whole ? PC_EXACT : 0);
+		bool exact = whole || (!kernel_bit && is_signal_frame(set, stack, i));
 		uint32_t code = maps ? maps_code(maps, exact || !pc ? pc : pc - 1) : 0;
 
 		locs[i] = model_intern_loc(model, process, code, pc, exact);

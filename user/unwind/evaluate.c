@@ -96,6 +96,18 @@ static int add_frame(Dwfl_Frame *frame, void *arg)
 	return DWARF_CB_OK;
 }
 
+/* libdwfl calls a signal's frame exact as well as what the signal interrupted; ours is a return
+ * address, as it is found on the stack. */
+static void unmark_signal_frames(struct walk *walk, uint32_t first)
+{
+	for (uint32_t i = first + 1; i + 1 < walk->pc_cnt; i++) {
+		if (!walk->exact[i] || !walk->exact[i + 1])
+			continue;
+		walk->exact[i] = false;
+		i++;
+	}
+}
+
 /* Whether one of the frames of @walk from @first on was led on from by a file that was lost; what
  * is behind that is taken away. */
 static bool cut_lost(struct evaluator *evaluator, struct walk *walk, uint32_t first)
@@ -124,6 +136,7 @@ enum stack_end evaluator_walk(struct evaluator *evaluator, const uint64_t *reg,
 	result = dwfl_getthread_frames(modules_dwfl(evaluator->modules), evaluator->tgid, add_frame,
 				       evaluator);
 	evaluator->memory = NULL;
+	unmark_signal_frames(walk, first);
 	if (cut_lost(evaluator, walk, first))
 		return STACK_END_NO_CFI;
 	if (!result)

@@ -23,6 +23,8 @@ struct walk {
 	enum stack_end end;
 	uint16_t guessed_idx;	      /* when .quality is STACK_GUESSED */
 	uint64_t pc[MODEL_STACK_MAX]; /* leaf first */
+	/* The leaf, and what a signal interrupted, whose caller is the signal's frame: no return
+	 * addresses. */
 	bool exact[MODEL_STACK_MAX];
 };
 
