@@ -142,6 +142,35 @@ def test_python() -> None:
         check("python3: its waits", wanted <= waits, waits)
 
 
+# Its thread reads from a pipe, whose descriptor another file then gets.
+REUSER = """
+import os, sys, threading
+ends = os.pipe()
+threading.Thread(target=os.read, args=(ends[0], 1), daemon=True).start()
+print("ready", flush=True)
+sys.stdin.readline()
+file = os.open(sys.argv[1], os.O_RDWR)
+os.dup2(file, ends[0])
+print("reused", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_reused_descriptor() -> None:
+    with lib.scratch_dir() as path, \
+            lib.running("reuser", [sys.executable, "-c", REUSER, str(path / "log")]) as target:
+        (path / "log").touch()
+        target.read_until("ready")
+        lib.wait_settled(target.pid)
+        target.proc.stdin.write(b"\n")
+        target.proc.stdin.flush()
+        target.read_until("reused")
+        lib.wait_settled(target.pid)
+        objects = [thread["object"] for thread in lib.dump(target.pid)[target.pid].values()]
+        check("reused descriptor: what it is now is not what the thread waits for",
+              any(f"(now {path}/log)" in str(object) for object in objects), objects)
+
+
 def main() -> None:
     lib.need_loiter()
     attempt("coverage", test_coverage)
@@ -156,6 +185,7 @@ def main() -> None:
     attempt("zombie_leader", test_zombie_leader)
     attempt("garbage", test_garbage)
     attempt("python3", test_python)
+    attempt("reused descriptor", test_reused_descriptor)
     lib.finish()
 
 

@@ -82,9 +82,12 @@ static void test_own_descriptors(void **state)
 	assert_int_equal(fds_read(getpid(), event, &target), 0);
 	assert_int_equal(target.type, FD_ANON);
 	assert_string_equal(target.path, "eventfd");
+	assert_true(fds_is_regular(getpid(), file));
+	assert_false(fds_is_regular(getpid(), event));
 	close(event);
 	close(file);
 	assert_int_equal(fds_read(getpid(), file, &target), -ENOENT);
+	assert_false(fds_is_regular(getpid(), file));
 }
 
 static void test_gone_process(void **state)

@@ -538,6 +538,30 @@ static void test_arguments(void **state)
 	assert_string_equal(describe_call(WAIT_SYSCALL, NULL, 900, 0, 0, 0).object, "");
 }
 
+/* A read that sleeps began on another file than a regular one, but for some of the kernel's own. */
+static void test_other_file(void **state)
+{
+	struct wait_evidence evidence = { .in_syscall = true, .syscall = "read" };
+	char path[] = "/tmp/loiter-XXXXXX", want[64];
+	int file = mkostemp(path, O_CLOEXEC), own = open("/proc/version", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	evidence.arg[0] = (uint64_t)file;
+	snprintf(want, sizeof(want), "fd %d (now %s)", file, path);
+	assert_string_equal(describe(WAIT_READ, &evidence).object, want);
+	evidence.uninterruptible = true;
+	snprintf(want, sizeof(want), "fd %d (%s)", file, path);
+	assert_string_equal(describe(WAIT_READ, &evidence).object, want);
+	evidence.uninterruptible = false;
+	assert_string_equal(describe(WAIT_SYSCALL, &evidence).object, want);
+	evidence.arg[0] = (uint64_t)own;
+	snprintf(want, sizeof(want), "fd %d (/proc/version)", own);
+	assert_string_equal(describe(WAIT_READ, &evidence).object, want);
+	close(own);
+	close(file);
+	unlink(path);
+}
+
 /* A tracer's stop leaves restart_syscall in place of the call, with the call's arguments. */
 static void test_restarted(void **state)
 {
@@ -649,12 +673,12 @@ static void test_gone_process(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_futexes),	     cmocka_unit_test(test_sleeps),
-		cmocka_unit_test(test_files),	     cmocka_unit_test(test_selects),
-		cmocka_unit_test(test_children),     cmocka_unit_test(test_peer_process),
-		cmocka_unit_test(test_arguments),    cmocka_unit_test(test_restarted),
-		cmocka_unit_test(test_unreadable),   cmocka_unit_test(test_timeouts),
-		cmocka_unit_test(test_gone_process),
+		cmocka_unit_test(test_futexes),	   cmocka_unit_test(test_sleeps),
+		cmocka_unit_test(test_files),	   cmocka_unit_test(test_selects),
+		cmocka_unit_test(test_children),   cmocka_unit_test(test_peer_process),
+		cmocka_unit_test(test_other_file), cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_restarted),  cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_timeouts),   cmocka_unit_test(test_gone_process),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -40,6 +40,7 @@
 /* What a cached text is about; part of its key. */
 enum text_kind {
 	TEXT_FD,
+	TEXT_SLEEP_FD, /* of a transfer that sleeps */
 	TEXT_EPOLL,
 	TEXT_FUTEX,
 	TEXT_THREAD,
@@ -131,13 +132,27 @@ static struct peers *get_peers(struct wait_objects *objects)
 	return objects->peers;
 }
 
-static void make_fd(struct wait_objects *objects, uint64_t fd, struct wait_answer *answer)
+/* Whether a transfer that sleeps in descriptor @fd, now @target, began on another file: regular
+ * ones do not have their readers and writers wait for somebody, but for some of the kernel's own.
+ */
+static bool is_other_file(pid_t tgid, int fd, const struct fd_target *target)
+{
+	static const char *const may_sleep[] = { "/proc/", "/sys/", "/dev/" };
+
+	for (size_t i = 0; i < ARRAY_LEN(may_sleep); i++)
+		if (!strncmp(target->path, may_sleep[i], strlen(may_sleep[i])))
+			return false;
+	return target->type == FD_FILE && fds_is_regular(tgid, fd);
+}
+
+static void append_fd_text(struct wait_objects *objects, int fd, bool sleeps,
+			   struct wait_answer *answer)
 {
 	struct fd_target target;
 	char text[NET_TEXT_BYTES * 2];
-	int err = fds_read(objects->tgid, (int)fd, &target);
+	int err = fds_read(objects->tgid, fd, &target);
 
-	append(answer, "fd %d", (int)fd);
+	append(answer, "fd %d", fd);
 	if (err == -ENOENT) {
 		append(answer, " (not open)");
 	} else if (err) {
@@ -145,17 +160,44 @@ static void make_fd(struct wait_objects *objects, uint64_t fd, struct wait_answe
 	} else if (target.type == FD_PIPE || target.type == FD_SOCKET) {
 		if (!get_peers(objects))
 			return;
-		peers_describe(objects->peers, objects->tgid, (int)fd, &target, text, sizeof(text));
+		peers_describe(objects->peers, objects->tgid, fd, &target, text, sizeof(text));
 		append(answer, " (%s)", text);
 	} else {
-		append(answer, " (%s)", target.path);
+		sleeps = sleeps && is_other_file(objects->tgid, fd, &target);
+		append(answer, " (%s%s)", sleeps ? "now " : "", target.path);
 	}
+}
+
+static void make_fd(struct wait_objects *objects, uint64_t fd, struct wait_answer *answer)
+{
+	append_fd_text(objects, (int)fd, false, answer);
+}
+
+static void make_sleep_fd(struct wait_objects *objects, uint64_t fd, struct wait_answer *answer)
+{
+	append_fd_text(objects, (int)fd, true, answer);
 }
 
 static void append_fd(struct wait_objects *objects, uint64_t fd, struct wait_answer *answer)
 {
 	if ((int32_t)fd >= 0)
 		append_cached(objects, TEXT_FD, (uint32_t)fd, answer, make_fd);
+}
+
+/* Appends the descriptor of a system call that has it as its first argument. */
+static void append_call_fd(struct wait_objects *objects, const struct wait_request *request,
+			   struct wait_answer *answer)
+{
+	const struct wait_evidence *evidence = request->evidence;
+	enum wait_kind kind = request->kind;
+	bool transfers = kind == WAIT_READ || kind == WAIT_WRITE || kind == WAIT_ACCEPT ||
+			 kind == WAIT_RECV || kind == WAIT_SEND;
+
+	if (!transfers || evidence->uninterruptible || (int32_t)evidence->arg[0] < 0)
+		append_fd(objects, evidence->arg[0], answer);
+	else
+		append_cached(objects, TEXT_SLEEP_FD, (uint32_t)evidence->arg[0], answer,
+			      make_sleep_fd);
 }
 
 static void make_epoll(struct wait_objects *objects, uint64_t fd, struct wait_answer *answer)
@@ -502,7 +544,7 @@ void wait_objects_describe(struct wait_objects *objects, const struct wait_reque
 	}
 	for (size_t i = 0; i < ARRAY_LEN(fd_syscalls); i++) {
 		if (!strcmp(fd_syscalls[i], syscall)) {
-			append_fd(objects, request->evidence->arg[0], ret_answer);
+			append_call_fd(objects, request, ret_answer);
 			return;
 		}
 	}

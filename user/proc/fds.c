@@ -85,6 +85,16 @@ int fds_read(pid_t tgid, int fd, struct fd_target *ret)
 	return 0;
 }
 
+bool fds_is_regular(pid_t tgid, int fd)
+{
+	struct statx stx;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", tgid, fd);
+	return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) &&
+	       stx.stx_mask & STATX_TYPE && S_ISREG(stx.stx_mode);
+}
+
 uint32_t fds_parse_epoll(const char *text)
 {
 	uint32_t cnt = 0;

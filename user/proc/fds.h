@@ -30,6 +30,10 @@ struct fd_target {
  * or another -errno. */
 int fds_read(pid_t tgid, int fd, struct fd_target *ret_target);
 
+/* Whether descriptor @fd of @tgid is a regular file. Asks no server of a network file system; false
+ * when it cannot be told. */
+bool fds_is_regular(pid_t tgid, int fd);
+
 /* Tells what a descriptor is from its link's text, which need not be complete. */
 void fds_parse_link(const char *link, struct fd_target *ret_target);
 
