@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """Every kind of wait and every state is reported as what it is."""
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ MIX_KINDS = {"mutex lock", "rwlock lock", "cond wait", "sem wait", "barrier wait
              "sleep", "select", "read", "write", "accept", "connect", "recv", "send",
              "child wait", "signal wait"}
 SPINNERS = 4
+ON_STACK = re.compile(r"futex 0x[0-9a-f]+ \(stack of thread (\d+)\)")
 
 
 def wrong_kinds(target: Target, threads: dict[int, Thread], kinds: set[str]) -> list[str]:
@@ -53,8 +55,13 @@ def test_coverage() -> None:
     with lib.workload("mix") as target:
         kinds = {truth.kind for truth in truth_lib.parse_truth(target)}
         check("mix waits in every kind", MIX_KINDS <= kinds, MIX_KINDS - kinds)
-        main = lib.dump(target.pid)[target.pid][target.pid]
+        threads = lib.dump(target.pid)[target.pid]
+        main = threads[target.pid]
         check("mix: main thread in select", main["wait"] == "select", main["wait"])
+        found = {tid: match[1] for tid, thread in threads.items()
+                 if (match := ON_STACK.search(str(thread["object"])))}
+        check("mix: what waits on its own stack is said to", found and
+              all(int(owner) == tid for tid, owner in found.items()), found)
         for kind in ("io_uring", "page fault"):
             if kind not in kinds:
                 lib.note(f"no {kind}: this kernel does not let us")

@@ -287,7 +287,7 @@ static void test_futexes(void **state)
 {
 	struct wait_evidence evidence;
 	struct wait_answer answer;
-	char want[256];
+	char want[256], where[64];
 	pid_t tid;
 
 	(void)state;
@@ -314,6 +314,12 @@ static void test_futexes(void **state)
 	assert_starts_with(describe(WAIT_JOIN, &evidence).object, "futex 0x");
 	evidence.arg[2] = 4194303;
 	assert_starts_with(describe(WAIT_JOIN, &evidence).object, "futex 0x");
+	evidence.arg[0] = (uint64_t)&want; /* on a stack: whose it is must be known */
+	assert_non_null(strstr(describe(WAIT_FUTEX, &evidence).object, " ([stack])"));
+	wait_objects_add_stack(objects, (uint32_t)getpid(), (uint64_t)&evidence - 65536);
+	evidence.arg[0]++;
+	snprintf(where, sizeof(where), " (stack of thread %d)", getpid());
+	assert_non_null(strstr(describe(WAIT_FUTEX, &evidence).object, where));
 	evidence.arg[0] = 8; /* nothing is there */
 	assert_string_equal(describe(WAIT_FUTEX, &evidence).object, "futex 0x8");
 }

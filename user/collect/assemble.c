@@ -279,12 +279,25 @@ static void describe_object(struct assembly *assembly, struct wait_objects *obje
 	assembly->model->losses[LOSS_OBJECTS_UNREADABLE] += answer.unreadable;
 }
 
+static void add_places(const struct assembly *assembly, uint32_t idx, struct wait_objects *objects)
+{
+	for (uint32_t i = assembly->first_thread[idx]; i != MODEL_NONE;
+	     i = assembly->next_thread[i]) {
+		const struct entry *entry =
+			vec_at(&assembly->snapshot->entries, assembly->entry_of_thread[i]);
+
+		wait_objects_add_stack(objects, entry->tid, entry->sp);
+	}
+}
+
 /* Gives the threads of target @idx their kinds of wait, and what they wait for unless @objects is
  * NULL. */
 static void describe_waits(struct assembly *assembly, uint32_t idx, struct wait_objects *objects)
 {
 	struct model *model = assembly->model;
 
+	if (objects)
+		add_places(assembly, idx, objects);
 	for (uint32_t i = assembly->first_thread[idx]; i != MODEL_NONE;
 	     i = assembly->next_thread[i]) {
 		struct model_thread *thread = model_thread(model, i);

@@ -10,19 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "collect/places.h"
 #include "proc/maps.h"
 #include "symbolize/symbolize.h"
 
 #define NAME_BYTES 256
 #define SPACE_MAX 65536
-
-/* The sp of a thread when the snapshot saw it. */
-struct stack_owner {
-	uint64_t sp;
-	uint32_t tid;
-};
 
 struct named_space {
 	const struct target *target;
@@ -35,17 +29,10 @@ struct namer {
 	struct model *model;
 	pid_t tgid;
 	struct vec spaces; /* struct named_space, made when needed */
-	bool asked;	   /* .maps and .owners are filled */
+	bool asked;	   /* .maps and .places are filled */
 	struct maps maps;  /* as it is now; empty when the process has ended */
-	struct vec owners; /* struct stack_owner, by .sp */
+	struct places places;
 };
-
-static int compare_owners(const void *a, const void *b)
-{
-	const struct stack_owner *x = a, *y = b;
-
-	return (x->sp > y->sp) - (x->sp < y->sp);
-}
 
 /* Asks the process how it is now, once. */
 static void ask(struct namer *namer)
@@ -58,63 +45,10 @@ static void ask(struct namer *namer)
 	maps_read(&namer->maps, namer->tgid, NULL);
 	for (uint32_t i = 0; i < snapshot->entries.len; i++) {
 		const struct entry *entry = vec_at(&snapshot->entries, i);
-		struct stack_owner owner = { .sp = entry->sp, .tid = entry->tid };
 
-		if (entry->sp &&
-		    snapshot_target(snapshot, entry->target)->tgid == (uint32_t)namer->tgid)
-			vec_append(&namer->owners, &owner, 1);
+		if (snapshot_target(snapshot, entry->target)->tgid == (uint32_t)namer->tgid)
+			places_add(&namer->places, entry->tid, entry->sp);
 	}
-	if (namer->owners.len)
-		qsort(namer->owners.data, namer->owners.len, sizeof(struct stack_owner),
-		      compare_owners);
-}
-
-static bool is_alive(const struct namer *namer, uint32_t tid)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%u", namer->tgid, tid);
-	return !access(path, F_OK);
-}
-
-/* Returns the thread whose stack, within @mapping, @addr is on: the one with the nearest sp below
- * it. 0 when there is none. */
-static uint32_t stack_owner(const struct namer *namer, const struct mapping *mapping, uint64_t addr)
-{
-	const struct stack_owner *found = NULL;
-	uint32_t low = 0, high = namer->owners.len;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-		const struct stack_owner *owner = vec_at(&namer->owners, mid);
-
-		if (owner->sp > addr) {
-			high = mid;
-		} else {
-			found = owner;
-			low = mid + 1;
-		}
-	}
-	/* A stack of a thread that has ended can be another's by now. */
-	return found && found->sp >= mapping->start_addr && is_alive(namer, found->tid) ? found->tid
-											: 0;
-}
-
-static void name_by_mapping(struct namer *namer, uint64_t addr, char *text)
-{
-	const struct mapping *mapping = maps_find(&namer->maps, addr);
-	const char *path = mapping ? maps_path(&namer->maps, mapping) : "";
-	uint32_t tid;
-
-	if (!mapping)
-		return;
-	tid = mapping->inode ? 0 : stack_owner(namer, mapping, addr);
-	if (!strcmp(path, "[heap]"))
-		snprintf(text, NAME_BYTES, "heap");
-	else if (tid)
-		snprintf(text, NAME_BYTES, "stack of thread %u", tid);
-	else
-		snprintf(text, NAME_BYTES, "%s", path[0] ? path : "anonymous memory");
 }
 
 /* Returns the symbolizer of @target, NULL when there is none. */
@@ -156,7 +90,7 @@ static void name_line(struct namer *namer, const struct futex_line *line, char *
 	ask(namer);
 	code = maps_code(&target->maps, pc);
 	if (code && code == maps_code(&namer->maps, pc))
-		name_by_mapping(namer, line->addr, text);
+		places_name(&namer->places, &namer->maps, line->addr, text, NAME_BYTES);
 }
 
 /* Names the futexes of the @cnt lines of one process. */
@@ -188,7 +122,7 @@ static void name_process(const struct futexes *futexes, struct model *model,
 
 	vec_init(&namer.spaces, sizeof(struct named_space), SPACE_MAX);
 	maps_init(&namer.maps);
-	vec_init(&namer.owners, sizeof(struct stack_owner), MODEL_THREAD_MAX);
+	places_init(&namer.places, namer.tgid);
 	name_lines(&namer, lines, cnt);
 	for (uint32_t i = 0; i < namer.spaces.len; i++) {
 		struct named_space *space = vec_at(&namer.spaces, i);
@@ -199,7 +133,7 @@ static void name_process(const struct futexes *futexes, struct model *model,
 	}
 	vec_release(&namer.spaces);
 	maps_release(&namer.maps);
-	vec_release(&namer.owners);
+	places_release(&namer.places);
 }
 
 void futexes_name(const struct futexes *futexes, struct model *model)

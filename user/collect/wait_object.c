@@ -22,6 +22,7 @@
 #include "base/num.h"
 #include "base/strpool.h"
 #include "base/table.h"
+#include "collect/places.h"
 #include "collect/wait_timeout.h"
 #include "proc/memory.h"
 #include "proc/net.h"
@@ -52,6 +53,7 @@ struct wait_objects {
 	struct symbolizer *symbolizer;
 	struct peers *peers;	 /* what is used */
 	struct peers *own_peers; /* freed with this; NULL when borrowed */
+	struct places places;
 	struct strpool texts;
 	struct table text_by_key;
 	struct table inner_tids; /* when .pidns_nested: the target's own thread ids -> ours */
@@ -70,6 +72,7 @@ struct wait_objects *wait_objects_new(pid_t tgid, const struct maps *maps,
 	objects->tgid = tgid;
 	objects->maps = maps;
 	objects->symbolizer = symbolizer;
+	places_init(&objects->places, tgid);
 	strpool_init(&objects->texts);
 	table_init(&objects->text_by_key, TEXT_CACHE_MAX);
 	table_init(&objects->inner_tids, THREAD_MAX);
@@ -81,6 +84,7 @@ void wait_objects_free(struct wait_objects *objects)
 	if (!objects)
 		return;
 	peers_free(objects->own_peers);
+	places_release(&objects->places);
 	strpool_release(&objects->texts);
 	table_release(&objects->text_by_key);
 	table_release(&objects->inner_tids);
@@ -90,6 +94,11 @@ void wait_objects_free(struct wait_objects *objects)
 void wait_objects_use_peers(struct wait_objects *objects, struct peers *peers)
 {
 	objects->peers = peers;
+}
+
+void wait_objects_add_stack(struct wait_objects *objects, uint32_t tid, uint64_t sp)
+{
+	places_add(&objects->places, tid, sp);
 }
 
 /* Appends formatted text to the object of @answer; what does not fit is cut. */
@@ -214,24 +223,17 @@ static void make_epoll(struct wait_objects *objects, uint64_t fd, struct wait_an
 		answer->unreadable = true;
 }
 
-/* Appends where @addr lies: "futex 0x55d1c0de4010 (cancel_cond+0x28)", else the mapping. */
+/* Appends where @addr lies: "futex 0x55d1c0de4010 (cancel_cond+0x28)", else what it is in. */
 static void make_futex(struct wait_objects *objects, uint64_t addr, struct wait_answer *answer)
 {
-	const struct mapping *mapping;
 	char name[OBJECT_BYTES];
-	const char *path;
 
 	append(answer, "futex 0x%" PRIx64, addr);
-	if (objects->symbolizer &&
-	    symbolizer_name_data(objects->symbolizer, addr, name, sizeof(name))) {
+	if (!objects->symbolizer ||
+	    !symbolizer_name_data(objects->symbolizer, addr, name, sizeof(name)))
+		places_name(&objects->places, objects->maps, addr, name, sizeof(name));
+	if (name[0])
 		append(answer, " (%s)", name);
-		return;
-	}
-	mapping = maps_find(objects->maps, addr);
-	if (!mapping)
-		return;
-	path = maps_path(objects->maps, mapping);
-	append(answer, " (%s)", *path ? path : "anonymous memory");
 }
 
 /* Writes our id of the living thread that the target itself knows as @tid: "thread 314", or

@@ -27,6 +27,11 @@ void wait_objects_free(struct wait_objects *objects);
  */
 void wait_objects_use_peers(struct wait_objects *objects, struct peers *peers);
 
+/* Adds thread @tid of the process, whose stack pointer is @sp: what is on its stack is told as
+ * that.
+ */
+void wait_objects_add_stack(struct wait_objects *objects, uint32_t tid, uint64_t sp);
+
 struct wait_request {
 	pid_t tid;
 	enum wait_kind kind;
