@@ -71,9 +71,21 @@ def test_no_recordings() -> None:
           "\nok       initial PID namespace" in done.stdout, done.stdout)
 
 
+def test_outside_unseen() -> None:
+    """With the host's /proc, processes are there that the kernel shows no thread of."""
+    with lib.workload("herd", 3) as target:
+        done = subprocess.run(["unshare", "-p", "-f", "--kill-child", str(LOITER), "dump", "-p",
+                               str(target.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=lib.DEADLINE_S, check=False)
+    check("inside, /proc of the host: not called gone, and why it is not seen",
+          done.returncode == 1 and f"'{target.pid}' is there" in done.stderr and
+          "PID namespace" in done.stderr and "exited" not in done.stderr, done)
+
+
 def main() -> None:
     need_loiter()
     attempt("no recordings", test_no_recordings)
+    attempt("outside unseen", test_outside_unseen)
     attempt("running threads", test_running_threads)
     finish()
 

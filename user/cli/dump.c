@@ -10,8 +10,25 @@
 #include "collect/assemble.h"
 #include "collect/births.h"
 #include "collect/snapshot.h"
+#include "proc/process.h"
 
-static int take(struct capture *capture, struct model *model, struct err *err)
+/* Says why no thread of @tgids was seen. */
+static int miss_all(const struct vec *tgids, struct err *err)
+{
+	for (uint32_t i = 0; i < tgids->len; i++) {
+		pid_t tgid = *(pid_t *)vec_at(tgids, i);
+
+		if (!process_check(tgid, NULL))
+			return err_set(err, -1,
+				       "process '%d' is there, but the kernel does not show its "
+				       "threads: is /proc that of another PID namespace?",
+				       tgid);
+	}
+	return err_set(err, -1, "no thread of the processes named was seen: have they exited?");
+}
+
+static int take(struct capture *capture, const struct vec *tgids, struct model *model,
+		struct err *err)
 {
 	struct snapshot snapshot;
 	struct births births;
@@ -23,8 +40,7 @@ static int take(struct capture *capture, struct model *model, struct err *err)
 	if (!code)
 		code = targets_drop_power(false, err);
 	if (!code && !snapshot.entries.len)
-		code = err_set(err, -1,
-			       "no thread of the processes named was seen: have they exited?");
+		code = miss_all(tgids, err);
 	if (!code)
 		code = assemble_model(&snapshot, &creators, model, err);
 	births_release(&births);
@@ -50,7 +66,7 @@ static int capture_model(const struct options *options, struct model *model, str
 		code = -1;
 		goto out;
 	}
-	code = take(capture, model, err);
+	code = take(capture, &targets.tgids, model, err);
 	capture_free(capture);
 out:
 	targets_release(&targets);
