@@ -344,6 +344,18 @@ def test_names() -> None:
                                                                ).returncode == 1)
 
 
+def test_groups() -> None:
+    """Of as many groups as the kernel allows: what /proc says of such a process is long."""
+    groups = list(range(4_000_000_000, 4_000_000_000 + os.sysconf("SC_NGROUPS_MAX")))
+    with lib.running("herd", [str(lib.WORKLOADS / "herd"), "2"], extra_groups=groups) as target:
+        target.read_until("ready")
+        check("many groups: a dump", sorted(dump_json("-p", target.pid)[target.pid]) ==
+              lib.tids(target.pid))
+        done = lib.run_loiter("record", "-p", target.pid, "-d", "2s", "-f", "json")
+        check("many groups: a recording, to its end", done.returncode == 0 and
+              json.loads(done.stdout)["window_ns"] >= 2_000_000_000, done.stderr)
+
+
 def user_processes() -> set[int]:
     """Returns the processes that have memory of their own: no kernel threads, no zombies."""
     ret = set()
@@ -407,7 +419,7 @@ def main() -> None:
     for kind in lib.sized(("mix", "mix-static", "mix-static-pie", "mix-stripped"), ("mix",)):
         attempt(f"deleted {kind}", test_deleted, kind)
     for test in (test_deleted_library, test_contained, test_loiter_inside, test_kernel,
-                 test_several, test_names, test_all, test_filters):
+                 test_several, test_names, test_groups, test_all, test_filters):
         attempt(test.__name__, test)
     for test in (test_jit, test_debug_files, test_compressed):
         if not lib.skip_in_vm(test.__name__, "files are read alike on every kernel"):

@@ -11,6 +11,7 @@
 #include "proc/limits.h"
 
 #define PATH_LEN 512
+#define GROUPS_BYTES (700 << 10) /* of 65,536 ids, each of 10 digits */
 #define RLIMITS                                                                                    \
 	"Limit                     Soft Limit           Hard Limit           Units     \n"         \
 	"Max stack size            8388608              unlimited            bytes     \n"         \
@@ -116,6 +117,7 @@ static void test_kernel(void **state)
 
 static void test_user(void **state)
 {
+	static char status[GROUPS_BYTES + 64];
 	struct vec limits = { 0 };
 
 	(void)state;
@@ -127,6 +129,14 @@ static void test_user(void **state)
 	put("proc/302/status", "Uid:\t1001\t1000\t1000\t1000\nThreads:\t7\n");
 	put("proc/303/status", "Uid:\t1000\t1000\nThreads:\tmany\n");
 	put("proc/version", "Uid:\t1000\nThreads:\t5\n");
+	read_limits(&limits);
+	assert_int_equal(limits.len, 1);
+	assert_limit(&limits, 0, THREAD_LIMIT_OF_USER, 4096, 200, "");
+
+	/* The groups stand before the threads, and may be many. */
+	snprintf(status, sizeof(status), "Uid:\t1000\nGroups:\t%0*d\nThreads:\t30\n", GROUPS_BYTES,
+		 0);
+	put("proc/301/status", status);
 	read_limits(&limits);
 	assert_int_equal(limits.len, 1);
 	assert_limit(&limits, 0, THREAD_LIMIT_OF_USER, 4096, 200, "");

@@ -68,7 +68,7 @@ uint64_t arrivals_watch(struct arrivals *arrivals)
 
 		recorder_watch(arrivals->recorder, (uint32_t)tgid, true);
 		/* Its end is heard of only from now on. */
-		if (process_check(tgid, NULL))
+		if (process_has_ended(tgid))
 			recorder_watch(arrivals->recorder, (uint32_t)tgid, false);
 		else if (!vec_append(&arrivals->since, &now_ns, 1))
 			table_put(&arrivals->since_by_tgid, (uint32_t)tgid,

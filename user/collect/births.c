@@ -17,7 +17,7 @@ static int find_forked(const struct book *book, struct vec *tgids)
 		const struct wire_birth *birth = vec_at(&book->births, i);
 		pid_t tgid = (pid_t)birth->tgid;
 
-		if (birth->tid == birth->tgid && !process_check(tgid, NULL))
+		if (birth->tid == birth->tgid && !process_has_ended(tgid))
 			err = vec_append(tgids, &tgid, 1);
 	}
 	return err;

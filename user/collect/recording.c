@@ -170,7 +170,7 @@ bool recording_is_over(const struct recording *recording)
 	if (options->cgroups)
 		return false;
 	for (uint32_t i = 0; i < options->tgid_cnt; i++)
-		if (!process_check(options->tgids[i], NULL))
+		if (!process_has_ended(options->tgids[i]))
 			return false;
 	return options->tgid_cnt > 0;
 }

@@ -11,8 +11,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "proc/process.h"
 
-#define TEXT_MAX_BYTES 65536
 #define PATH_BYTES 4096
 #define MOUNT_LINE_BYTES 16384
 #define USER_MAX (1u << 20)
@@ -35,7 +35,7 @@ static int read_text(const char *dir, const char *name, struct buf *text)
 {
 	char path[PATH_BYTES];
 
-	buf_init(text, TEXT_MAX_BYTES);
+	buf_init(text, PROCESS_STATUS_MAX_BYTES);
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	return file_read(path, text);

@@ -10,8 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/num.h"
-
-#define STATUS_MAX_BYTES 65536
+#include "proc/process.h"
 
 uint32_t pidns_parse_status(const char *text, uint32_t *ret_innermost)
 {
@@ -52,7 +51,7 @@ bool pidns_is_nested(pid_t tgid)
 	struct buf text;
 	char path[64];
 
-	buf_init(&text, STATUS_MAX_BYTES);
+	buf_init(&text, PROCESS_STATUS_MAX_BYTES);
 	snprintf(path, sizeof(path), "/proc/%d/status", tgid);
 	cnt = read_status(path, &text, &innermost);
 	buf_release(&text);
@@ -72,7 +71,7 @@ int pidns_read_threads(pid_t tgid, struct table *threads)
 	dir = opendir(path);
 	if (!dir)
 		return -errno;
-	buf_init(&text, STATUS_MAX_BYTES);
+	buf_init(&text, PROCESS_STATUS_MAX_BYTES);
 	while (!err && (entry = readdir(dir))) {
 		if (parse_u32(entry->d_name, 1, INT_MAX, &tid))
 			continue;

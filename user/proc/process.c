@@ -15,7 +15,6 @@
 #include "base/file.h"
 #include "base/num.h"
 
-#define STATUS_MAX_BYTES 16384
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 /* Copies the value of "Key:\tvalue" of /proc/PID/status to @value. Returns 1 when found, else 0. */
@@ -47,7 +46,7 @@ static int read_proc_file(pid_t tgid, const char *name, struct buf *buf)
 	int err;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", tgid, name);
-	buf_init(buf, STATUS_MAX_BYTES);
+	buf_init(buf, PROCESS_STATUS_MAX_BYTES);
 	err = file_read(path, buf);
 	return err == -ENOENT ? -ESRCH : err;
 }
@@ -111,6 +110,13 @@ int process_check(pid_t tgid, struct err *err)
 	return code;
 }
 
+bool process_has_ended(pid_t tgid)
+{
+	int code = process_check(tgid, NULL);
+
+	return code == -ESRCH || code == -EINVAL; /* a zombie, or its id is another's */
+}
+
 int process_thread_switches(pid_t tgid, pid_t tid, uint64_t *ret_cnt)
 {
 	static const char *const keys[] = { "voluntary_ctxt_switches",
@@ -120,7 +126,7 @@ int process_thread_switches(pid_t tgid, pid_t tid, uint64_t *ret_cnt)
 	int err;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", tgid, tid);
-	buf_init(&status, STATUS_MAX_BYTES);
+	buf_init(&status, PROCESS_STATUS_MAX_BYTES);
 	err = file_read(path, &status);
 	*ret_cnt = 0;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !err; i++) {

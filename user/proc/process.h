@@ -3,16 +3,22 @@
 #ifndef PROC_PROCESS_H
 #define PROC_PROCESS_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
 #include "base/vec.h"
 
 #define PROCESS_MAX 65536
+#define PROCESS_STATUS_MAX_BYTES (1 << 20) /* with all the groups that the kernel allows */
 
 /* Checks that @tgid is a process with a user side to look at. Returns 0, or -errno with @err set:
  * -ESRCH (no such process), -EINVAL (a thread's id, a kernel thread, a zombie). */
 int process_check(pid_t tgid, struct err *err);
+
+/* Returns whether nothing is left to look at of process @tgid; not when that cannot be told. */
+bool process_has_ended(pid_t tgid);
 
 /* Appends to @tgids (elements: pid_t) every user process whose command name or executable's base
  * name is @name; all of them when @name is NULL. The caller itself and kernel threads are left out.

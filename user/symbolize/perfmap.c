@@ -9,13 +9,13 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "proc/process.h"
 #include "proc/root.h"
 #include "symbolize/hex.h"
 #include "symbolize/ranges.h"
 
 #define PERFMAP_MAX_BYTES (64u << 20)
 #define PERFMAP_ENTRY_MAX (2u << 20)
-#define STATUS_MAX_BYTES 65536
 
 void perfmap_init(struct perfmap *map)
 {
@@ -129,7 +129,7 @@ static int read_identity(pid_t tgid, uint32_t *ret_own_pid, uint32_t *ret_uid)
 	char path[40];
 	int err;
 
-	buf_init(&status, STATUS_MAX_BYTES);
+	buf_init(&status, PROCESS_STATUS_MAX_BYTES);
 	snprintf(path, sizeof(path), "/proc/%d/status", tgid);
 	err = file_read(path, &status);
 	if (!err)
