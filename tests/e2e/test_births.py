@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from lib import LOITER, WORKLOADS, attempt, check, finish, need_loiter
 MADE = {("foreman_main", "make_first"), ("worker_main", "make_second"),
         ("worker_main", "make_in_child")}
 OWN_MAKERS = {"make_first", "make_second"}  # of those that the process makes itself
+# What a program is started with and can tell; its shell's own variables but _, which differs.
+SURROUNDINGS = "ulimit -S -n; grep SigIgn /proc/self/status; env | grep -v ^_="
 
 
 def functions(frames: list[dict[str, Any]]) -> list[str]:
@@ -162,6 +165,29 @@ def test_bad_programs() -> None:
     check("dump: -d without a program", done.returncode == 2, done.stderr)
 
 
+def test_program_as_without_loiter() -> None:
+    """What loiter changes for itself, and what makes argp's help as it is, is not the program's."""
+    def found(*command: str, **kwargs: Any) -> list[str]:
+        done = subprocess.run([*command, "/bin/sh", "-c", SURROUNDINGS], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=False, **kwargs)
+        return sorted(set(done.stdout.splitlines()))
+
+    def lower() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE,
+                           (777, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+    plain = {"PATH": os.environ["PATH"]}
+    for env in plain, {**plain, "ARGP_HELP_FMT": "rmargin=70"}:
+        for ignored in False, True:
+            how: dict[str, Any] = {"env": env, "preexec_fn": lower, "restore_signals": not ignored}
+            without = found(**how)
+            within = [found(str(LOITER), command, "-o", "/dev/null", "-d", "0", "--", **how)
+                      for command in ("record", "leaks")]
+            check("a program finds what it would without loiter", "777" in without and
+                  within == [without] * 2, (without, within))
+
+
 def test_record_outlived() -> None:
     with lib.scratch_dir() as path:
         status, text = run_and_leave(path, "record", "-d", "200ms", "-o", path / "report", "--",
@@ -172,7 +198,7 @@ def test_record_outlived() -> None:
 def main() -> None:
     need_loiter()
     for test in (test_dump_program, test_beside, test_record_program, test_short_lived,
-                 test_bad_programs, test_record_outlived):
+                 test_bad_programs, test_program_as_without_loiter, test_record_outlived):
         attempt(test.__name__, test)
     finish()
 

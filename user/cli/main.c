@@ -53,6 +53,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 	int status = STATUS_FAILED;
 
 	options_parse(command, argc, argv, &options);
+	child_origin_note(&options.origin);
 	/* Writing to a closed pipe is an error like any other; see output_report. */
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();

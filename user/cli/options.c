@@ -24,6 +24,7 @@
 #define TELL_DEFAULT_NS (10 * 1000000000ULL)
 #define TELL_MIN_NS (100 * 1000000ULL)
 #define DURATION_MAX_NS (365 * 86400 * 1000000000ULL)
+#define HELP_FORMAT "ARGP_HELP_FMT"
 
 enum long_option {
 	OPT_SAVE = 256,
@@ -491,6 +492,7 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 			     .args_doc = command->args,
 			     .doc = command->doc };
 	struct parse parse = { .command = command, .options = ret };
+	bool has_format = getenv(HELP_FORMAT) != NULL;
 	char name[64];
 	size_t cnt = 0;
 
@@ -508,10 +510,13 @@ void options_parse(const struct command *command, int argc, char **argv, struct 
 	vec_init(&ret->cgroups, sizeof(char *), TARGET_MAX);
 	argp_err_exit_status = 2;
 	/* Leave out the note on short options' arguments: the list shows which take one. */
-	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
+	setenv(HELP_FORMAT, "no-dup-args-note", 0);
 	snprintf(name, sizeof(name), "loiter %s", command->name);
 	argv[0] = name;
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &parse);
+	/* It is no program's that is started. */
+	if (!has_format)
+		unsetenv(HELP_FORMAT);
 }
 
 void options_release(struct options *options)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
+#include "proc/child.h"
 #include "report/report.h"
 
 /* Groups of options that a command can take. */
@@ -39,6 +40,7 @@ struct options {
 	const char *other_file;	      /* the second one */
 	const char *btf_path;	      /* of the kernel's types; NULL: its own */
 	char **program;		      /* the words behind "--", of argv, up to a NULL; NULL */
+	struct child_origin origin;   /* what .program is to find; noted by the caller */
 	const char *snapshot_option;  /* one that was given and only snapshots know; NULL */
 	const char *recording_option; /* likewise of recordings */
 	uint64_t duration_ns;  /* of a recording, or a delay; 0: until stopped, or the program's end

@@ -11,7 +11,7 @@ int program_start(struct program *program, const struct options *options, struct
 	int code;
 
 	vec_init(&program->tgids, sizeof(pid_t), 1);
-	code = child_start(&program->child, options->program, err);
+	code = child_start(&program->child, options->program, &options->origin, err);
 	if (code)
 		return code;
 	code = vec_append(&program->tgids, &program->child.pid, 1);

@@ -12,8 +12,23 @@
 
 #define STATUS_NOT_RUN 127 /* as of a shell */
 
+void child_origin_note(struct child_origin *ret)
+{
+	*ret = (struct child_origin){ 0 };
+	ret->has_file_limit = !getrlimit(RLIMIT_NOFILE, &ret->file_limit);
+	sigaction(SIGPIPE, NULL, &ret->pipe_action);
+}
+
+static void give_back(const struct child_origin *origin)
+{
+	if (origin->has_file_limit)
+		setrlimit(RLIMIT_NOFILE, &origin->file_limit);
+	sigaction(SIGPIPE, &origin->pipe_action, NULL);
+}
+
 /* Waits for the byte that says go, then becomes the program. */
-static _Noreturn void run_child(int go_fd, int error_fd, char *const *argv)
+static _Noreturn void run_child(int go_fd, int error_fd, char *const *argv,
+				const struct child_origin *origin)
 {
 	ssize_t got;
 	char byte;
@@ -24,7 +39,7 @@ static _Noreturn void run_child(int go_fd, int error_fd, char *const *argv)
 	} while (got < 0 && errno == EINTR);
 	if (got != 1)
 		_exit(STATUS_NOT_RUN); /* loiter gave up */
-	signal(SIGPIPE, SIG_DFL);      /* which loiter ignores */
+	give_back(origin);
 	execvp(argv[0], argv);
 	code = errno;
 	while (write(error_fd, &code, sizeof(code)) < 0 && errno == EINTR)
@@ -32,7 +47,8 @@ static _Noreturn void run_child(int go_fd, int error_fd, char *const *argv)
 	_exit(STATUS_NOT_RUN);
 }
 
-int child_start(struct child *child, char *const *argv, struct err *err)
+int child_start(struct child *child, char *const *argv, const struct child_origin *origin,
+		struct err *err)
 {
 	int go[2], error[2], code;
 
@@ -50,7 +66,7 @@ int child_start(struct child *child, char *const *argv, struct err *err)
 		/* Else it would hold its own leash. */
 		close(go[1]);
 		close(error[0]);
-		run_child(go[0], error[1], argv);
+		run_child(go[0], error[1], argv, origin);
 	}
 	code = -errno;
 	close(go[0]);

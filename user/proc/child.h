@@ -6,7 +6,9 @@
 #ifndef PROC_CHILD_H
 #define PROC_CHILD_H
 
+#include <signal.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -20,9 +22,20 @@ struct child {
 	int status; /* as of wait(2), when it has ended */
 };
 
-/* Forks the process that is to run @argv, which ends in NULL. Returns 0 or -errno with @err set;
- * only then is there nothing to give to child_release. */
-int child_start(struct child *child, char *const *argv, struct err *err);
+/* What loiter was started with and changes for itself: the program is to find it as it was. */
+struct child_origin {
+	struct rlimit file_limit;
+	bool has_file_limit;
+	struct sigaction pipe_action; /* of SIGPIPE */
+};
+
+/* Takes it down in @ret, before it is changed. */
+void child_origin_note(struct child_origin *ret);
+
+/* Forks the process that is to run @argv, which ends in NULL, as of @origin. Returns 0 or -errno
+ * with @err set; only then is there nothing to give to child_release. */
+int child_start(struct child *child, char *const *argv, const struct child_origin *origin,
+		struct err *err);
 
 /* Lets the program begin. Returns 0 when it did, else -errno with @err set. */
 int child_run(struct child *child, struct err *err);
