@@ -338,6 +338,11 @@ def test_names() -> None:
                 check(f"-n {name}: both", sorted(dump_json("-n", name)) == pids)
             check("-n and -p together: each once", sorted(dump_json(
                 "-n", program.name, "-p", one.pid, "-p", other.pid)) == sorted([*pids, other.pid]))
+            program.unlink()
+            check("-n: both, of a file that is gone", sorted(dump_json("-n", program.name)) == pids)
+            shutil.copy(sys.executable, program)
+            check("-n: both, of a file that was replaced",
+                  sorted(dump_json("-n", program.name)) == pids)
             done = lib.run_loiter("dump", "-n", program.name[:7])
             check("-n: no part of a name", done.returncode == 1, done.stdout[:200])
             check("-n: not its threads' names", lib.run_loiter("dump", "-n", "jit-mapped"

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proc/child.h"
 #include "proc/pidns.h"
 #include "proc/process.h"
 #include "symbolize/perfmap.h"
@@ -122,12 +124,89 @@ static void test_unreadable_has_not_ended(void **state)
 	assert_false(has_ended);
 }
 
+static char dir[64];
+static pid_t programs[3];
+static int program_cnt;
+
+static int setup_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/loiter-process-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown_dir(void **state)
+{
+	char command[128];
+
+	(void)state;
+	for (int i = 0; i < program_cnt; i++)
+		end_child(programs[i]);
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	return system(command);
+}
+
+/* Starts a program that waits, from a file of that @name. */
+static void start_program(struct child *child, const char *name, char *path, size_t len)
+{
+	char seconds[] = "1000", command[256];
+	char *argv[] = { path, seconds, NULL };
+	struct child_origin origin;
+
+	snprintf(path, len, "%s/%s", dir, name);
+	snprintf(command, sizeof(command), "cp /bin/sleep '%s'", path);
+	assert_int_equal(system(command), 0);
+	child_origin_note(&origin);
+	assert_int_equal(child_start(child, argv, &origin, NULL), 0);
+	assert_int_equal(child_run(child, NULL), 0);
+	child_release(child);
+	programs[program_cnt++] = child->pid;
+}
+
+static bool is_found(const char *name, pid_t wanted)
+{
+	struct vec tgids;
+	bool found = false;
+
+	vec_init(&tgids, sizeof(pid_t), PROCESS_MAX);
+	assert_int_equal(process_find(name, &tgids, NULL), 0);
+	for (uint32_t i = 0; i < tgids.len; i++)
+		found |= *(pid_t *)vec_at(&tgids, i) == wanted;
+	vec_release(&tgids);
+	return found;
+}
+
+/* Names of more than the 15 bytes that the kernel keeps. */
+static void test_name_of_deleted(void **state)
+{
+	static const char name[] = "loiter-unit-long-name",
+			  odd[] = "loiter-unit-rather-odd (deleted)";
+	char path[128], odd_path[128];
+	struct child child, odd_child, other;
+
+	(void)state;
+	start_program(&child, name, path, sizeof(path));
+	start_program(&odd_child, odd, odd_path, sizeof(odd_path));
+	assert_true(is_found(name, child.pid));
+	assert_true(is_found(odd, odd_child.pid));
+	assert_false(is_found("loiter-unit-rather-odd", odd_child.pid));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(odd_path), 0);
+	assert_true(is_found(name, child.pid));
+	assert_true(is_found(odd, odd_child.pid));
+	assert_false(is_found("loiter-unit-rather-odd", odd_child.pid));
+	start_program(&other, name, path, sizeof(path));
+	assert_true(is_found(name, child.pid));
+	assert_true(is_found(name, other.pid));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many_groups),
 		cmocka_unit_test(test_has_ended),
 		cmocka_unit_test(test_unreadable_has_not_ended),
+		cmocka_unit_test_setup_teardown(test_name_of_deleted, setup_dir, teardown_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

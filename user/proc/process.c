@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/num.h"
 
+#define EXE_BYTES 4096
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 /* Copies the value of "Key:\tvalue" of /proc/PID/status to @value. Returns 1 when found, else 0. */
@@ -182,14 +184,36 @@ void process_comm(pid_t tgid, pid_t tid, char *comm, size_t len)
 	buf_release(&text);
 }
 
+/* Cuts off @exe what the kernel says behind the path of a file that is gone. A file may be named
+ * so: then it is the one that runs. */
+static void cut_deleted(pid_t tgid, char *exe)
+{
+	static const char mark[] = " (deleted)";
+	size_t len = strlen(exe), mark_len = sizeof(mark) - 1;
+	struct stat running, named;
+	char path[64 + EXE_BYTES];
+
+	if (len < mark_len || strcmp(exe + len - mark_len, mark) != 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", tgid, exe);
+	if (!lstat(path, &named)) {
+		snprintf(path, sizeof(path), "/proc/%d/exe", tgid);
+		if (!stat(path, &running) && running.st_dev == named.st_dev &&
+		    running.st_ino == named.st_ino)
+			return;
+	}
+	exe[len - mark_len] = '\0';
+}
+
 static bool has_name(pid_t tgid, const char *name)
 {
-	char exe[4096], comm[64], *base;
+	char exe[EXE_BYTES], comm[64], *base;
 
 	process_comm(tgid, tgid, comm, sizeof(comm));
 	if (comm[0] && !strcmp(comm, name))
 		return true;
 	process_exe(tgid, exe, sizeof(exe));
+	cut_deleted(tgid, exe);
 	base = strrchr(exe, '/');
 	return base && !strcmp(base + 1, name);
 }

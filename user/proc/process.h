@@ -21,8 +21,8 @@ int process_check(pid_t tgid, struct err *err);
 bool process_has_ended(pid_t tgid);
 
 /* Appends to @tgids (elements: pid_t) every user process whose command name or executable's base
- * name is @name; all of them when @name is NULL. The caller itself and kernel threads are left out.
- * Returns 0, or -errno with @err set. */
+ * name is @name, though the file may be gone; all of them when @name is NULL. The caller itself and
+ * kernel threads are left out. Returns 0, or -errno with @err set. */
 int process_find(const char *name, struct vec *tgids, struct err *err);
 
 /* Sorts the processes @tgids (pid_t), and leaves each once. */
