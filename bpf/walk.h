@@ -119,7 +119,6 @@ const volatile __u32 cfg_verify_every = 0;
 
 __u64 drop_events = 0; /* the ring buffer was full */
 __u64 drop_stacks = 0; /* known_stacks was full */
-__u64 drop_misses = 0; /* walks without a rule whose copy was not sent: asked just before */
 
 static __always_inline __u64 walk_mix(__u64 hash, __u64 x)
 {
@@ -361,17 +360,12 @@ __noinline int send_miss(__u32 walker, __u32 tid)
 	/* Ticks of the clock are few, and stand at another pc each time; births each count. Others
 	 * wait for an answer, each time twice as long: it may take a while, and fills the ring. */
 	if (walker != WALKER_CLOCK && walker != WALKER_BIRTH && last &&
-	    asking.last_ns - last->last_ns < MISS_RESEND_NS << (last->cnt & MISS_RESEND_TIMES)) {
-		__sync_fetch_and_add(&drop_misses, 1);
-		return -1;
-	}
+	    asking.last_ns - last->last_ns < MISS_RESEND_NS << (last->cnt & MISS_RESEND_TIMES))
+		return -1; /* the stack's end says so, or there is none */
 	if (asking.cnt > MISS_RESEND_TIMES)
 		asking.cnt = MISS_RESEND_TIMES;
 	bpf_map_update_elem(&asked, &s->miss_key, &asking, BPF_ANY);
-	if (!send_copy(s, WIRE_MISS, tid, s->sp, s->fp))
-		return 0;
-	__sync_fetch_and_add(&drop_misses, 1);
-	return -1;
+	return send_copy(s, WIRE_MISS, tid, s->sp, s->fp);
 }
 
 /* Leaves the whole walk to user space, which does not know the process's code yet. Returns 0 with

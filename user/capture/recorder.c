@@ -542,7 +542,6 @@ struct recorder_losses recorder_losses(const struct recorder *recorder)
 					 .dropped_events = bss->drop_events,
 					 .dropped_runs = bss->drop_runs,
 					 .dropped_spans = bss->drop_spans,
-					 .dropped_misses = bss->drop_misses,
 					 .dropped_rules = recorder->dropped_rules,
 					 .dropped_stacks = bss->drop_stacks,
 					 .dropped_kstacks = bss->drop_kstacks,

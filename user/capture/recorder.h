@@ -44,7 +44,6 @@ struct recorder_losses {
 	uint64_t dropped_events;  /* ring buffer full */
 	uint64_t dropped_runs;	  /* too many threads */
 	uint64_t dropped_spans;	  /* too many different blocks */
-	uint64_t dropped_misses;  /* walks without a rule that were not sent */
 	uint64_t dropped_rules;	  /* rule table full */
 	uint64_t dropped_stacks;  /* walks whose stack was one too many */
 	uint64_t dropped_spaces;  /* too many processes */
