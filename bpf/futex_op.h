@@ -16,7 +16,7 @@
 #include <linux/types.h>
 #endif
 
-/* Values are the model's enum futex_op: never renumbered. */
+/* Values are the model's enum futex_kind: never renumbered. */
 enum wire_futex_op {
 	WIRE_FUTEX_NONE = 0, /* neither waits nor wakes */
 	WIRE_FUTEX_WAIT = 1,

@@ -17,7 +17,7 @@
 #define FUTEX_OP_MASK 127
 #define TID_MAX (4u << 20)
 
-enum futex_op {
+enum futex_command {
 	FUTEX_OP_WAIT = 0,
 	FUTEX_OP_LOCK_PI = 6,
 	FUTEX_OP_WAIT_BITSET = 9,
