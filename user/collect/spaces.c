@@ -190,7 +190,8 @@ static bool guess_holds(struct spaces *spaces, uint32_t number, const struct wal
 	return i + 1 < walk->pc_cnt && !table_put(&spaces->guesses, key, 1);
 }
 
-void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from)
+/* Teaches the kernel the rules of the frames of @walk from @from on. */
+static void teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from)
 {
 	struct target *target = spaces_target(spaces, number);
 
@@ -220,7 +221,7 @@ void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapsho
 			continue;
 		table_put(&taught, entry->stack, 1);
 		stackset_walk(&snapshot->stacks, entry->stack, &spaces->walk);
-		spaces_teach(spaces, number, &spaces->walk, 0);
+		teach(spaces, number, &spaces->walk, 0);
 	}
 	table_release(&taught);
 }
@@ -268,7 +269,7 @@ const struct walk *spaces_finish_walk(struct spaces *spaces, const struct wire_m
 	}
 	stack_memory_init_copy(&spaces->memory, miss->sp, miss->copy, miss->copy_bytes);
 	unwinder_resume(target->unwinder, &cursor, &spaces->memory, walk);
-	spaces_teach(spaces, number, walk, have);
+	teach(spaces, number, walk, have);
 	return walk;
 }
 

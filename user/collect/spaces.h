@@ -53,9 +53,6 @@ struct target *spaces_target(const struct spaces *spaces, uint32_t number);
 /* Returns the last address space of process @tgid, NULL when none is known. */
 struct target *spaces_target_of(const struct spaces *spaces, uint32_t tgid);
 
-/* Teaches the kernel the rules of the frames of @walk from @from on. */
-void spaces_teach(struct spaces *spaces, uint32_t number, const struct walk *walk, uint32_t from);
-
 /* Teaches the kernel every stack that @snapshot saw. */
 void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapshot);
 

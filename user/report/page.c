@@ -99,7 +99,8 @@ int page_end(struct page *page, int err)
 	return err;
 }
 
-uint32_t page_name(struct page *page, const char *text)
+/* Returns the index of @text among the names, made harmless first. */
+static uint32_t page_name(struct page *page, const char *text)
 {
 	struct buf *line = &page->report->line;
 

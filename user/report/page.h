@@ -44,9 +44,6 @@ int page_begin(struct page *page, struct report *report);
 /* Prints the rest, unless @err is set. Returns @err, 0 or -errno. */
 int page_end(struct page *page, int err);
 
-/* Returns the index of @text among the names, made harmless first. */
-uint32_t page_name(struct page *page, const char *text);
-
 /* Prints a member: @key with the index of @text. */
 void page_put_name(struct page *page, const char *key, const char *text);
 
