@@ -8,7 +8,7 @@
 void book_init(struct book *book, struct snapshot *snapshot, struct spaces *spaces)
 {
 	*book = (struct book){ .snapshot = snapshot, .spaces = spaces };
-	table_init(&book->entry_by_user, MODEL_THREAD_MAX);
+	table_init(&book->entry_by_user, 2 * MODEL_THREAD_MAX); /* see book_index_entries */
 	stackset_init(&book->stacks);
 	vec_init(&book->stack_spaces, sizeof(uint32_t), LINE_MAX);
 	vec_init(&book->uses, sizeof(struct book_use), LINE_MAX);
@@ -132,37 +132,48 @@ void book_add_tick(struct book *book, const struct wire_tick *tick)
 		return;
 	}
 	sum = vec_push(&book->ticks);
-	if (!sum)
+	if (sum && table_put(&book->tick_by_key, key, book->ticks.len - 1)) {
+		book->ticks.len--;
+		sum = NULL;
+	}
+	if (!sum) {
+		book->left_out_cnt++;
 		return;
+	}
 	/* Threads may not be known yet: looked up at the end. */
 	sum->entry = tick->tid;
 	sum->cnt = 1;
 	sum->stack = stack_of(book, tick->stack_id, 1);
 	sum->kstack = kstack_of(book, tick->kstack_id, 1);
-	table_put(&book->tick_by_key, key, book->ticks.len - 1);
 }
 
-static struct book_line *find_line(struct book *book, const struct book_line *wanted)
+/* Writes the line of @wanted to @ret, which is added when it is new. Returns 0, -E2BIG or -ENOMEM.
+ */
+static int find_line(struct book *book, const struct book_line *wanted, struct book_line **ret)
 {
 	uint64_t key = hash_mix(hash_mix(wanted->entry, wanted->stack), wanted->from_snapshot);
 	struct book_line *line;
 	uint32_t idx;
+	int err;
 
 	key = hash_mix(hash_mix(key, (uint32_t)wanted->syscall_nr), wanted->syscall_op);
 	key = hash_mix(hash_mix(key, wanted->waker_stack), wanted->waker_tid);
 	key = hash_mix(key, wanted->kstack);
-	if (table_find(&book->line_by_key, key, &idx))
-		return vec_at(&book->lines, idx);
+	if (table_find(&book->line_by_key, key, &idx)) {
+		*ret = vec_at(&book->lines, idx);
+		return 0;
+	}
 	line = vec_push(&book->lines);
 	if (!line)
-		return NULL;
+		return -errno;
 	*line = *wanted;
 	line->sum = (struct wire_span){ 0 };
-	if (table_put(&book->line_by_key, key, book->lines.len - 1)) {
+	err = table_put(&book->line_by_key, key, book->lines.len - 1);
+	if (err)
 		book->lines.len--;
-		return NULL;
-	}
-	return line;
+	else
+		*ret = line;
+	return err;
 }
 
 static void add_sum(struct wire_span *to, const struct wire_span *span)
@@ -182,10 +193,15 @@ static void add_sum(struct wire_span *to, const struct wire_span *span)
 
 static int add_line(struct book *book, const struct book_line *wanted, const struct wire_span *span)
 {
-	struct book_line *line = find_line(book, wanted);
+	struct book_line *line = NULL;
+	int err = find_line(book, wanted, &line);
 
-	if (!line)
-		return -ENOMEM;
+	if (err == -E2BIG) {
+		book->left_out_cnt += span->cnt;
+		return 0;
+	}
+	if (err)
+		return err;
 	line->open |= wanted->open;
 	add_sum(&line->sum, span);
 	return 0;

@@ -40,6 +40,7 @@ struct book {
 	struct vec ops;		     /* uint64_t, by span: see assemble_spans */
 	uint64_t start_ns, end_ns;   /* CLOCK_MONOTONIC */
 	uint64_t lost_birth_cnt;     /* beyond the maximum */
+	uint64_t left_out_cnt;	     /* blocks and samples, likewise */
 	uint64_t no_stack_cnt;	     /* blocks and samples whose stack is not known */
 	uint64_t no_waker_stack_cnt; /* blocks whose waker's is not, though it was walked */
 	uint64_t no_kstack_cnt;	     /* likewise, of the kernel's that were asked for */
@@ -98,14 +99,15 @@ uint32_t book_keep_stack(struct book *book, uint32_t space, const struct stackse
 /* Notes that a thread was created. */
 void book_add_birth(struct book *book, const struct wire_birth *birth);
 
-/* Notes a tick of the CPU clock. */
+/* Notes a tick of the CPU clock. One for which there is no room is counted. */
 void book_add_tick(struct book *book, const struct wire_tick *tick);
 
-/* Books a sum of the kernel's. Returns 0 or -errno. */
+/* Books a sum of the kernel's. Returns 0 or -ENOMEM; what is beyond the maximum is counted. */
 int book_add_span(struct book *book, const struct wire_span_key *key, const struct wire_span *span);
 
 /* Books what of @run is in no sum: until its first event, and since its last. @entry: its thread's;
- * @run NULL: a thread without any event in the window. Returns 0 or -errno. */
+ * @run NULL: a thread without any event in the window. Returns as
+ * book_add_span does. */
 int book_add_run(struct book *book, uint32_t entry, const struct wire_run *run, bool ended);
 
 /* -- book_model.c -- */

@@ -8,6 +8,7 @@
 #include "collect/futexes.h"
 #include "unwind/arch.h"
 
+/* Adds a span of @thread. Returns NULL, with errno set, when there is no room. */
 static struct model_span *push_span(struct book *book, struct model *model, uint32_t thread,
 				    enum span_kind kind, uint64_t op)
 {
@@ -19,6 +20,16 @@ static struct model_span *push_span(struct book *book, struct model *model, uint
 	span->kind = (uint8_t)kind;
 	span->stack = span->kstack = span->waker_stack = MODEL_NONE;
 	return span;
+}
+
+/* After push_span had no room for @cnt blocks or samples. Returns 0 when a maximum is reached,
+ * which is counted, else -ENOMEM. */
+static int leave_out(struct model *model, uint64_t cnt)
+{
+	if (errno != E2BIG)
+		return -ENOMEM;
+	model->losses[LOSS_SPANS_LEFT_OUT] += cnt;
+	return 0;
 }
 
 uint32_t book_stack_to_model(struct book *book, uint32_t idx, struct model *model, uint32_t process)
@@ -156,13 +167,13 @@ static int line_to_model(struct book *book, const struct book_line *line, struct
 	if (line->sum.blocked_ns) {
 		span = push_line_span(book, line, model, thread, SPAN_BLOCKED);
 		if (!span)
-			return -ENOMEM;
+			return leave_out(model, line->sum.cnt);
 		span->open = line->open;
 		span->waker = waker_name(book, line, model);
 		span->waker_stack = waker_stack(book, line, model, thread_of_entry);
 	}
 	if (line->sum.queued_ns && !push_line_span(book, line, model, thread, SPAN_RUN_QUEUE))
-		return -ENOMEM;
+		return leave_out(model, line->sum.cnt);
 	return 0;
 }
 
@@ -194,8 +205,8 @@ static int on_cpu_to_model(struct book *book, struct model *model, const uint32_
 			continue;
 		span = push_span(book, model, thread, SPAN_ON_CPU, 0);
 		if (!span) {
-			err = -ENOMEM;
-			break;
+			err = leave_out(model, tick->cnt);
+			continue;
 		}
 		span->cnt = tick->cnt;
 		span->total_ns =
@@ -214,7 +225,7 @@ static int on_cpu_to_model(struct book *book, struct model *model, const uint32_
 		if (span)
 			span->total_ns = ns;
 		else
-			err = -ENOMEM;
+			err = leave_out(model, 1);
 	}
 	vec_release(&tick_cnt);
 	return err;
@@ -263,6 +274,7 @@ int book_to_model(void *arg, struct model *model, const uint32_t *thread_of_entr
 
 	model->window_ns = book->end_ns - book->start_ns;
 	model->losses[LOSS_SPANS_NO_STACK] += book->no_stack_cnt;
+	model->losses[LOSS_SPANS_LEFT_OUT] += book->left_out_cnt;
 	model->losses[LOSS_WAKERS_NO_STACK] += book->no_waker_stack_cnt;
 	/* Threads that ran all through the snapshot, or began behind it, are what a recording is
 	 * for. */

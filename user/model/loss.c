@@ -70,6 +70,8 @@ static const struct {
 				   "thread|s created at a stack that could not be had" },
 	[LOSS_CODE_OVER_MAX] = { "code_over_max",
 				 "change|s of a process's code not looked at: too many" },
+	[LOSS_SPANS_LEFT_OUT] = { "spans_left_out",
+				  "block|s or samples beyond the maximum of different ones: left out" },
 };
 
 const char *loss_name(enum loss loss)

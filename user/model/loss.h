@@ -49,6 +49,7 @@ enum loss {
 	LOSS_ENDS_UNSEEN,      /* of leaks: threads that were gone, but not seen ending */
 	LOSS_BIRTHS_NO_STACK,  /* of leaks: threads whose creator's stack was not learned */
 	LOSS_CODE_OVER_MAX,    /* of a recording: changes of a process's code that were not read */
+	LOSS_SPANS_LEFT_OUT, /* of a recording: blocks, samples beyond the maximum in user space */
 	LOSS_CNT,
 };
 

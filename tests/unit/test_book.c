@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The books of a recording at their maxima: what has no room is counted, and the rest goes on. */
+#include "unit.h"
+
+#include "collect/recording.h"
+
+#define ROOM 2u
+#define EVENTS 5u
+
+static const struct record_options no_options;
+
+/* A recording with nothing in it yet, which is given to release_recording. */
+static struct recording *new_recording(void)
+{
+	struct recording *recording = test_calloc(1, sizeof(*recording));
+	struct snapshot *snapshot = &recording->snapshot;
+
+	recording->options = &no_options;
+	vec_init(&snapshot->targets, sizeof(struct target *), EVENTS);
+	vec_init(&snapshot->entries, sizeof(struct entry), EVENTS);
+	table_init(&snapshot->target_by_tgid, EVENTS);
+	vec_init(&recording->runs, sizeof(struct living_run), EVENTS);
+	book_init(&recording->book, snapshot, &recording->spaces);
+	return recording;
+}
+
+static void release_recording(struct recording *recording)
+{
+	for (uint32_t i = 0; i < recording->snapshot.targets.len; i++)
+		target_free(*(struct target **)vec_at(&recording->snapshot.targets, i));
+	vec_release(&recording->snapshot.targets);
+	vec_release(&recording->snapshot.entries);
+	table_release(&recording->snapshot.target_by_tgid);
+	vec_release(&recording->runs);
+	book_release(&recording->book);
+	test_free(recording);
+}
+
+static struct wire_tick tick_at(uint64_t stack)
+{
+	struct wire_tick tick = { .tid = 1, .stack_id = stack };
+
+	return tick;
+}
+
+static void add_ticks(struct book *book)
+{
+	for (uint32_t i = 0; i < EVENTS; i++) {
+		struct wire_tick tick = tick_at(i);
+
+		book_add_tick(book, &tick);
+		book_add_tick(book, &tick);
+	}
+}
+
+static void assert_ticks_left_out(const struct book *book)
+{
+	assert_int_equal(book->left_out_cnt, 2 * (EVENTS - ROOM));
+	assert_int_equal(book->ticks.len, ROOM);
+	for (uint32_t i = 0; i < ROOM; i++)
+		assert_int_equal(((struct book_tick *)vec_at(&book->ticks, i))->cnt, 2);
+}
+
+static void test_ticks(void **state)
+{
+	struct recording *recording = new_recording();
+	struct model model;
+
+	(void)state;
+	vec_init(&recording->book.ticks, sizeof(struct book_tick), ROOM);
+	add_ticks(&recording->book);
+	assert_ticks_left_out(&recording->book);
+
+	model_init(&model);
+	assert_int_equal(book_to_model(&recording->book, &model, NULL), 0);
+	assert_int_equal(model.losses[LOSS_SPANS_LEFT_OUT], 2 * (EVENTS - ROOM));
+	model_release(&model);
+	release_recording(recording);
+
+	recording = new_recording();
+	table_init(&recording->book.tick_by_key, ROOM);
+	add_ticks(&recording->book);
+	assert_ticks_left_out(&recording->book);
+	release_recording(recording);
+}
+
+static void add_entry(struct recording *recording, uint32_t tid)
+{
+	struct entry *entry = vec_push(&recording->snapshot.entries);
+
+	assert_non_null(entry);
+	entry->tid = tid;
+}
+
+static void test_lines(void **state)
+{
+	struct recording *recording = new_recording();
+	struct book *book = &recording->book;
+	struct wire_span span = { .cnt = 3, .blocked_ns = 100 };
+
+	(void)state;
+	add_entry(recording, 7);
+	assert_int_equal(book_index_entries(book), 0);
+	vec_init(&book->lines, sizeof(struct book_line), ROOM);
+	for (uint32_t i = 0; i < EVENTS; i++) {
+		struct wire_span_key key = { .tid = 7, .syscall_nr = (int32_t)i };
+
+		assert_int_equal(book_add_span(book, &key, &span), 0);
+		assert_int_equal(book_add_span(book, &key, &span), 0);
+	}
+	assert_int_equal(book->lines.len, ROOM);
+	assert_int_equal(((struct book_line *)vec_at(&book->lines, 0))->sum.cnt, 2 * span.cnt);
+	assert_int_equal(book->left_out_cnt, 2 * (EVENTS - ROOM) * span.cnt);
+	release_recording(recording);
+}
+
+/* Two lines and the thread's time on CPUs, into a model with room for one span. */
+static void test_model(void **state)
+{
+	struct recording *recording = new_recording();
+	struct book *book = &recording->book;
+	struct wire_span span = { .cnt = 3, .blocked_ns = 100 };
+	const uint32_t thread_of_entry[] = { 0 };
+	struct model model;
+
+	(void)state;
+	add_entry(recording, 7);
+	assert_int_equal(book_index_entries(book), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct wire_span_key key = { .tid = 7, .syscall_nr = (int32_t)i };
+
+		assert_int_equal(book_add_span(book, &key, &span), 0);
+	}
+	*(uint64_t *)vec_at(&book->on_cpu, 0) = 50;
+	model_init(&model);
+	assert_non_null(vec_push(&model.processes));
+	assert_non_null(vec_push(&model.threads));
+	vec_init(&model.spans, sizeof(struct model_span), 1);
+	assert_int_equal(book_to_model(book, &model, thread_of_entry), 0);
+	assert_int_equal(model.spans.len, 1);
+	assert_int_equal(model.losses[LOSS_SPANS_LEFT_OUT], span.cnt + 1);
+	model_release(&model);
+	release_recording(recording);
+}
+
+/* Each thread is found by its id alone and by its start. */
+static void test_every_thread_is_indexed(void **state)
+{
+	struct recording *recording = new_recording();
+	struct book *book = &recording->book;
+
+	(void)state;
+	assert_true(book->entry_by_user.max >= 2 * book->on_cpu.max);
+	release_recording(recording);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ticks),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_every_thread_is_indexed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
