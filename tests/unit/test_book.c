@@ -2,6 +2,8 @@
 /* The books of a recording at their maxima: what has no room is counted, and the rest goes on. */
 #include "unit.h"
 
+#include <unistd.h>
+
 #include "collect/recording.h"
 
 #define ROOM 2u
@@ -154,13 +156,54 @@ static void test_every_thread_is_indexed(void **state)
 	release_recording(recording);
 }
 
+static void add_run(struct recording *recording, uint32_t tid)
+{
+	struct living_run living = {
+		.tid = tid,
+		.run = { .tgid = (uint32_t)getpid(), .start_ns = 1000, .state = WIRE_RUN_ON_CPU }
+	};
+
+	assert_int_equal(vec_append(&recording->runs, &living, 1), 0);
+}
+
+static void test_threads(void **state)
+{
+	struct recording *recording = new_recording();
+	struct snapshot *snapshot = &recording->snapshot;
+	uint32_t entry;
+
+	(void)state;
+	vec_init(&snapshot->entries, sizeof(struct entry), ROOM);
+	for (uint32_t i = 0; i < EVENTS; i++)
+		add_run(recording, 10 + i);
+	assert_int_equal(recording_settle(recording), 0);
+	assert_int_equal(snapshot->entries.len, ROOM);
+	assert_int_equal(snapshot->losses[LOSS_THREADS_OVER_MAX], EVENTS - ROOM);
+	assert_true(book_find_entry(&recording->book, 10, 0, &entry));
+	assert_false(book_find_entry(&recording->book, 10 + ROOM, 0, &entry));
+	release_recording(recording);
+}
+
+static void test_processes(void **state)
+{
+	struct recording *recording = new_recording();
+	struct snapshot *snapshot = &recording->snapshot;
+
+	(void)state;
+	table_init(&snapshot->target_by_tgid, 0);
+	add_run(recording, 10);
+	assert_int_equal(recording_settle(recording), 0);
+	assert_int_equal(snapshot->targets.len, 0);
+	assert_int_equal(snapshot->losses[LOSS_THREADS_OVER_MAX], 1);
+	release_recording(recording);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ticks),
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_model),
-		cmocka_unit_test(test_every_thread_is_indexed),
+		cmocka_unit_test(test_ticks),	cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_model),	cmocka_unit_test(test_every_thread_is_indexed),
+		cmocka_unit_test(test_threads), cmocka_unit_test(test_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,7 @@ void recording_on_birth(struct recording *recording, const struct wire_birth *bi
 void recording_add_losses(struct recording *recording);
 
 /* Writes the index of the snapshot's target of process @tgid, which is made when it is new, to
- * @ret. Returns 0 or -ENOMEM. */
+ * @ret. Returns 0, -E2BIG (a maximum is reached) or -ENOMEM. */
 int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_ns, uint32_t *ret);
 
 /* Makes the snapshot's entries complete, one for each thread that lived in the window, and books

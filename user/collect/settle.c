@@ -22,13 +22,21 @@ int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_
 		.tgid = tgid, .tid = tgid, .tgid_start_ns = start_ns, .flags = WIRE_HAS_REGS
 	};
 	struct target *target;
+	int err;
 
 	if (table_find(&snapshot->target_by_tgid, tgid, ret))
 		return 0;
 	target = target_new(&task);
-	if (!target || vec_append(&snapshot->targets, &target, 1)) {
-		target_free(target);
+	if (!target)
 		return -ENOMEM;
+	err = vec_append(&snapshot->targets, &target, 1);
+	if (!err) {
+		err = table_put(&snapshot->target_by_tgid, tgid, snapshot->targets.len - 1);
+		snapshot->targets.len -= err != 0;
+	}
+	if (err) {
+		target_free(target);
+		return err;
 	}
 	if (!target->unwinder && space && space->exe) {
 		target->has_ended = true;
@@ -36,7 +44,7 @@ int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_
 		target->exe = strdup(space->exe);
 	}
 	*ret = snapshot->targets.len - 1;
-	return table_put(&snapshot->target_by_tgid, tgid, *ret);
+	return 0;
 }
 
 /* Adds the thread of @run to the snapshot's, as one that was born in the window. */
@@ -77,37 +85,53 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 	return 0;
 }
 
+struct settling {
+	struct table run_by_key; /* of thread and entry -> index of its run, of .ended and .runs */
+	struct table known;	 /* threads -> index of their entry */
+};
+
+/* Gives run @i of those that have ended or live, in this order, its entry. */
+static int settle_run(struct recording *recording, struct settling *settling, uint32_t i)
+{
+	struct snapshot *snapshot = &recording->snapshot;
+	uint32_t ended_cnt = recording->ended.len, idx;
+	const struct wire_exit *ended = i < ended_cnt ? vec_at(&recording->ended, i) : NULL;
+	const struct living_run *living = ended ? NULL : vec_at(&recording->runs, i - ended_cnt);
+	const struct wire_run *run = ended ? &ended->run : &living->run;
+	uint32_t tid = ended ? ended->tid : living->tid;
+	uint64_t key = run_key(tid, run->start_ns);
+	int err = 0;
+
+	if (!table_find(&settling->known, key, &idx)) {
+		err = add_born(recording, tid, run, ended != NULL);
+		idx = snapshot->entries.len - 1;
+	}
+	if (!err)
+		err = table_put(&settling->run_by_key, hash_mix(key, idx), i);
+	return err ? err : table_put(&settling->known, key, idx);
+}
+
 int recording_settle(struct recording *recording)
 {
 	struct snapshot *snapshot = &recording->snapshot;
 	uint32_t ended_cnt = recording->ended.len;
-	struct table run_by_key, known;
+	struct settling settling;
 	uint32_t idx;
 	int err = 0;
 
-	table_init(&run_by_key, MODEL_THREAD_MAX);
-	table_init(&known, MODEL_THREAD_MAX);
+	table_init(&settling.run_by_key, MODEL_THREAD_MAX);
+	table_init(&settling.known, MODEL_THREAD_MAX);
 	for (uint32_t i = 0; i < snapshot->entries.len && !err; i++) {
 		const struct entry *entry = vec_at(&snapshot->entries, i);
 
-		err = table_put(&known, run_key(entry->tid, entry->start_ns), i);
+		err = table_put(&settling.known, run_key(entry->tid, entry->start_ns), i);
 	}
 	for (uint32_t i = 0; i < ended_cnt + recording->runs.len && !err; i++) {
-		const struct wire_exit *ended = i < ended_cnt ? vec_at(&recording->ended, i) : NULL;
-		const struct living_run *living =
-			ended ? NULL : vec_at(&recording->runs, i - ended_cnt);
-		const struct wire_run *run = ended ? &ended->run : &living->run;
-		uint32_t tid = ended ? ended->tid : living->tid;
-		uint64_t key = run_key(tid, run->start_ns);
-
-		if (!table_find(&known, key, &idx)) {
-			err = add_born(recording, tid, run, ended != NULL);
-			idx = snapshot->entries.len - 1;
-		}
-		if (!err)
-			err = table_put(&run_by_key, hash_mix(key, idx), i);
-		if (!err)
-			err = table_put(&known, key, idx);
+		err = settle_run(recording, &settling, i);
+		/* Beyond a maximum it is only counted. */
+		snapshot->losses[LOSS_THREADS_OVER_MAX] += err == -E2BIG;
+		if (err == -E2BIG)
+			err = 0;
 	}
 	if (!err)
 		err = book_index_entries(&recording->book);
@@ -116,8 +140,8 @@ int recording_settle(struct recording *recording)
 		const struct wire_run *run = NULL;
 		bool has_ended = false;
 
-		if (table_find(&run_by_key, hash_mix(run_key(entry->tid, entry->start_ns), i),
-			       &idx)) {
+		if (table_find(&settling.run_by_key,
+			       hash_mix(run_key(entry->tid, entry->start_ns), i), &idx)) {
 			has_ended = idx < ended_cnt;
 			run = has_ended ? &((struct wire_exit *)vec_at(&recording->ended, idx))->run
 					: &((struct living_run *)vec_at(&recording->runs,
@@ -128,7 +152,7 @@ int recording_settle(struct recording *recording)
 		if (!err && recording->options->futexes && !has_ended)
 			err = futexes_add_untouched(&recording->futexes, i);
 	}
-	table_release(&run_by_key);
-	table_release(&known);
+	table_release(&settling.run_by_key);
+	table_release(&settling.known);
 	return err;
 }
