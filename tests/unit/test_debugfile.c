@@ -61,6 +61,7 @@ static int teardown(void **state)
 /* What is found for DIR/program, seen through @root. */
 struct found {
 	bool has_dwarf;	 /* of its own or in a separate file */
+	int err;	 /* why not */
 	bool has_shared; /* the file in which it goes on */
 };
 
@@ -86,6 +87,7 @@ static struct found find(const struct scene *scene, const char *root)
 	info.own = dwfl_elf_report(dwfl, 0, 0, 1, &elf);
 	assert_non_null(info.own);
 	found.has_dwarf = debuginfo_dwarf(&info);
+	found.err = found.has_dwarf ? 0 : errno;
 	found.has_shared = info.shared.file;
 	dwfl_end(dwfl);
 	dwfl_end(info.dwfl);
@@ -163,8 +165,28 @@ static void test_the_checksum_decides_without_a_build_id(void **state)
 	assert_true(has_lines(scene, "/"));
 	run("cd %s && printf x >>program.debug", scene->dir);
 	assert_false(has_lines(scene, "/"));
+	assert_int_equal(find(scene, "/").err, 0);
 	run("cd %s && truncate -s 1T program.debug", scene->dir); /* read whole, it takes hours */
 	assert_false(has_lines(scene, "/"));
+	assert_int_equal(find(scene, "/").err, EBADMSG);
+}
+
+/* However many modules a target has, and places in which a file is looked for. To be run last: what
+ * can be read of such files is used up. */
+static void test_checksums_have_a_bound(void **state)
+{
+	struct scene *scene = *state;
+
+	run("cd %s && objcopy --remove-section=.note.gnu.build-id program && "
+	    "mv program.debug right",
+	    scene->dir);
+	for (int i = 0; i < 3; i++) {
+		run("cd %s && truncate -s 200M program.debug", scene->dir);
+		assert_false(has_lines(scene, "/"));
+	}
+	assert_int_equal(find(scene, "/").err, EBADMSG);
+	run("cd %s && mv right program.debug", scene->dir); /* what is small still is looked at */
+	assert_true(has_lines(scene, "/"));
 }
 
 static void test_what_is_no_file_is_not_opened(void **state)
@@ -217,6 +239,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_a_shared_file_must_be_the_right_one, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_checksums_have_a_bound, setup, teardown),
 	};
 
 	unsetenv("DEBUGINFOD_URLS");

@@ -14,7 +14,8 @@
 
 #define BUILD_ID_MAX_BYTES 64
 #define CHECKSUM_CHUNK_BYTES 65536
-#define CHECKSUM_MAX_BYTES (256 << 20) /* a sparse file can be endless */
+#define CHECKSUM_MAX_BYTES (256 << 20)	   /* a sparse file can be endless, */
+#define CHECKSUM_SUM_MAX_BYTES (512 << 20) /* and each module can have one */
 
 /* What tells the right file from others of its name. */
 struct wanted {
@@ -38,7 +39,16 @@ static bool file_matches(const struct elf_file *file, const struct wanted *wante
 	       !memcmp(build_id, wanted->build_id, wanted->build_id_len);
 }
 
-static bool crc_matches(int fd, GElf_Word wanted)
+/* What was read of all files for their checksums. */
+static off_t checksum_sum_bytes;
+
+static bool is_too_large(off_t bytes)
+{
+	return bytes > CHECKSUM_MAX_BYTES || bytes > CHECKSUM_SUM_MAX_BYTES - checksum_sum_bytes;
+}
+
+/* Whether the checksum of @fd, which has @bytes, is the one that is @wanted. */
+static bool crc_matches(int fd, off_t bytes, GElf_Word wanted)
 {
 	_cleanup_free_ unsigned char *chunk = malloc(CHECKSUM_CHUNK_BYTES);
 	uLong crc = crc32(0, NULL, 0);
@@ -47,11 +57,11 @@ static bool crc_matches(int fd, GElf_Word wanted)
 
 	if (!chunk)
 		return false;
-	while ((got = pread(fd, chunk, CHECKSUM_CHUNK_BYTES, off)) > 0 &&
-	       off < CHECKSUM_MAX_BYTES) {
+	while ((got = pread(fd, chunk, CHECKSUM_CHUNK_BYTES, off)) > 0 && off < bytes) {
 		crc = crc32(crc, chunk, (uInt)got);
 		off += got;
 	}
+	checksum_sum_bytes += off;
 	return !got && crc == wanted;
 }
 
@@ -62,7 +72,13 @@ static bool open_wanted(struct debugfile *debugfile, const char *root, const cha
 	struct stat st;
 	_cleanup_close_ int fd = root_open(root, path, true, &st);
 
-	if (fd < 0 || (!wanted->build_id_len && !crc_matches(fd, wanted->crc)))
+	if (fd < 0)
+		return false;
+	if (!wanted->build_id_len && is_too_large(st.st_size)) {
+		debugfile->unchecked = true;
+		return false;
+	}
+	if (!wanted->build_id_len && !crc_matches(fd, st.st_size, wanted->crc))
 		return false;
 	debugfile->file = elf_file_open(take_fd(&fd), &st);
 	if (!debugfile->file)

@@ -24,7 +24,8 @@ struct debugfile_place {
 struct debugfile {
 	struct elf_file *file; /* NULL: there is none */
 	struct debugfile_place place;
-	char *path; /* which is .place.path */
+	char *path;	/* which is .place.path */
+	bool unchecked; /* one was found, but is too large to be told by its checksum */
 };
 
 /* Finds the separate debug file of @module, which lies at @place; its root must outlive the result.

@@ -110,7 +110,7 @@ Dwfl_Module *debuginfo_dwarf(struct debuginfo *info)
 	}
 	if (dwarf && link_shared(info, dwarf, place))
 		return module;
-	errno = dwarf || claims_dwarf(info) ? EBADMSG : 0;
+	errno = dwarf || info->separate.unchecked || claims_dwarf(info) ? EBADMSG : 0;
 	return NULL;
 }
 

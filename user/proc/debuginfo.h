@@ -33,7 +33,7 @@ struct debuginfo {
 Dwfl_Module *debuginfo_symbols(struct debuginfo *info);
 
 /* Returns the module with the DWARF; NULL when there is none (errno 0) or it cannot be read
- * (EBADMSG). */
+ * or told from others (EBADMSG). */
 Dwfl_Module *debuginfo_dwarf(struct debuginfo *info);
 
 /* Releases what the modules used; their Dwfls are ended before. */
