@@ -147,9 +147,8 @@ void book_add_tick(struct book *book, const struct wire_tick *tick)
 	sum->kstack = kstack_of(book, tick->kstack_id, 1);
 }
 
-/* Writes the line of @wanted to @ret, which is added when it is new. Returns 0, -E2BIG or -ENOMEM.
- */
-static int find_line(struct book *book, const struct book_line *wanted, struct book_line **ret)
+/* Returns the line of @wanted, which is added when it is new; NULL with errno E2BIG or ENOMEM. */
+static struct book_line *find_line(struct book *book, const struct book_line *wanted)
 {
 	uint64_t key = hash_mix(hash_mix(wanted->entry, wanted->stack), wanted->from_snapshot);
 	struct book_line *line;
@@ -159,21 +158,19 @@ static int find_line(struct book *book, const struct book_line *wanted, struct b
 	key = hash_mix(hash_mix(key, (uint32_t)wanted->syscall_nr), wanted->syscall_op);
 	key = hash_mix(hash_mix(key, wanted->waker_stack), wanted->waker_tid);
 	key = hash_mix(key, wanted->kstack);
-	if (table_find(&book->line_by_key, key, &idx)) {
-		*ret = vec_at(&book->lines, idx);
-		return 0;
-	}
+	if (table_find(&book->line_by_key, key, &idx))
+		return vec_at(&book->lines, idx);
 	line = vec_push(&book->lines);
 	if (!line)
-		return -errno;
+		return NULL;
 	*line = *wanted;
 	line->sum = (struct wire_span){ 0 };
 	err = table_put(&book->line_by_key, key, book->lines.len - 1);
-	if (err)
-		book->lines.len--;
-	else
-		*ret = line;
-	return err;
+	if (!err)
+		return line;
+	book->lines.len--;
+	errno = -err;
+	return NULL;
 }
 
 static void add_sum(struct wire_span *to, const struct wire_span *span)
@@ -193,15 +190,14 @@ static void add_sum(struct wire_span *to, const struct wire_span *span)
 
 static int add_line(struct book *book, const struct book_line *wanted, const struct wire_span *span)
 {
-	struct book_line *line = NULL;
-	int err = find_line(book, wanted, &line);
+	struct book_line *line = find_line(book, wanted);
 
-	if (err == -E2BIG) {
+	if (!line && errno == E2BIG) {
 		book->left_out_cnt += span->cnt;
 		return 0;
 	}
-	if (err)
-		return err;
+	if (!line)
+		return -ENOMEM;
 	line->open |= wanted->open;
 	add_sum(&line->sum, span);
 	return 0;
