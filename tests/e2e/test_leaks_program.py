@@ -8,7 +8,7 @@ from typing import Optional
 
 import lib
 from lib import WORKLOADS, attempt, check, finish, need_loiter
-from leaking import Report, check_sums, counting, creator, ended_well, place, words
+from leaking import Group, Report, check_sums, counting, creator, ended_well, place, words
 
 
 TRIES = 5
@@ -90,6 +90,25 @@ def test_forks() -> None:
           [creator(group) for group in leaks] == ["start_left"], [words(group) for group in leaks])
 
 
+def main_group(report: Report) -> Group:
+    """Returns the one group of a program that does all by itself."""
+    groups = report["processes"][0]["groups"]
+    if len(groups) != 1:
+        raise RuntimeError(f"{len(groups)} groups: {[words(group) for group in groups]}")
+    return groups[0]
+
+
+def test_asleep() -> None:
+    """Where a program was blocked is named when its files can be opened no more."""
+    done = told_program("--", "sleep", 1)
+    report = json.loads(done.stdout)
+    group = main_group(report)
+    frames = group["blocked_at"]["frames"] if group["blocked_at"] else []
+    modules = {frame["module"] for frame in frames}
+    check("asleep: each frame is of a file", frames and None not in modules, frames)
+    check("asleep: of the program, too", report["processes"][0]["exe"] in modules, modules)
+
+
 def test_abort() -> None:
     """All threads of a program that dumps core end with it, in another way than with one that
     exits."""
@@ -125,8 +144,8 @@ def test_ends_with_process() -> None:
 
 def main() -> None:
     need_loiter()
-    for test in (test_program, test_busy, test_status, test_forks, test_abort,
-                 test_ends_with_process):
+    for test in (test_program, test_busy, test_status, test_forks, test_asleep,
+                 test_abort, test_ends_with_process):
         attempt(test.__name__, test)
     finish()
 

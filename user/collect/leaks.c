@@ -133,6 +133,8 @@ static int see_threads(struct leaks_run *run)
 	for (uint32_t i = 0; i < snapshot->entries.len && !err; i++)
 		err = see_thread(run, i, spaces.data);
 	vec_release(&spaces);
+	/* The snapshot has them open too, but the next one takes its place. */
+	spaces_open_snapshot(&run->recording->spaces, snapshot);
 	return err;
 }
 

@@ -206,24 +206,52 @@ static void teach(struct spaces *spaces, uint32_t number, const struct walk *wal
 	}
 }
 
-void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapshot)
+/* Opens the files that @walk leads through. */
+static void open_files(struct spaces *spaces, uint32_t number, const struct walk *walk)
 {
-	struct table taught; /* stacks, by index: threads share them */
+	struct target *target = spaces_target(spaces, number);
+
+	for (uint32_t i = 0; target && i < walk->pc_cnt; i++)
+		modules_find(target->modules,
+			     walk->exact[i] || !walk->pc[i] ? walk->pc[i] : walk->pc[i] - 1);
+}
+
+static void teach_all(struct spaces *spaces, uint32_t number, const struct walk *walk)
+{
+	teach(spaces, number, walk, 0);
+}
+
+/* Has @visit see every stack of @snapshot whose space is known. */
+static void visit_stacks(struct spaces *spaces, const struct snapshot *snapshot,
+			 void (*visit)(struct spaces *spaces, uint32_t number,
+				       const struct walk *walk))
+{
+	struct table visited; /* stacks, by index: threads share them */
 	uint32_t number, one;
 
-	table_init(&taught, 1u << 20);
+	table_init(&visited, 1u << 20);
 	for (uint32_t i = 0; i < snapshot->entries.len; i++) {
 		const struct entry *entry = vec_at(&snapshot->entries, i);
 		const struct target *target = snapshot_target(snapshot, entry->target);
 
-		if (entry->stack == STACKSET_NONE || table_find(&taught, entry->stack, &one) ||
+		if (entry->stack == STACKSET_NONE || table_find(&visited, entry->stack, &one) ||
 		    !table_find(&spaces->by_tgid, target->tgid, &number))
 			continue;
-		table_put(&taught, entry->stack, 1);
+		table_put(&visited, entry->stack, 1);
 		stackset_walk(&snapshot->stacks, entry->stack, &spaces->walk);
-		teach(spaces, number, &spaces->walk, 0);
+		visit(spaces, number, &spaces->walk);
 	}
-	table_release(&taught);
+	table_release(&visited);
+}
+
+void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapshot)
+{
+	visit_stacks(spaces, snapshot, teach_all);
+}
+
+void spaces_open_snapshot(struct spaces *spaces, const struct snapshot *snapshot)
+{
+	visit_stacks(spaces, snapshot, open_files);
 }
 
 /* Returns the number of the space that @miss was in, 0 when it is not known. */

@@ -56,6 +56,10 @@ struct target *spaces_target_of(const struct spaces *spaces, uint32_t tgid);
 /* Teaches the kernel every stack that @snapshot saw. */
 void spaces_teach_snapshot(struct spaces *spaces, const struct snapshot *snapshot);
 
+/* Opens the files of every stack that @snapshot saw, while their processes are there: later, it may
+ * be for the space to name them. */
+void spaces_open_snapshot(struct spaces *spaces, const struct snapshot *snapshot);
+
 /* Walks again what the kernel walked. Returns 1 when the pcs are the same, 0 when not, -1 when the
  * copy does not reach. */
 int spaces_verify(struct spaces *spaces, const struct wire_miss *miss);
