@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """Programs whose threads are counted from birth to end: what they leave behind is a leak."""
 import json
+import os
 import resource
 import subprocess
 from typing import Optional
 
 import lib
-from lib import WORKLOADS, attempt, check, finish, need_loiter
+from lib import LOITER, WORKLOADS, attempt, check, finish, need_loiter, note
 from leaking import Group, Report, check_sums, counting, creator, ended_well, place, words
 
 
 TRIES = 5
+MEMORY_MAX_KB = 120 * 1024
 RETRIED = {"births_no_stack", "events_missed"}
 
 
@@ -109,6 +111,22 @@ def test_asleep() -> None:
     check("asleep: of the program, too", report["processes"][0]["exe"] in modules, modules)
 
 
+def test_many_asleep() -> None:
+    """Each process has its files where no other has them; they are not all open at a time with
+    their debug symbols."""
+    sleepers = "sleep 1 & " * 64
+    with subprocess.Popen([LOITER, "leaks", "-q", "-f", "json", "--", "sh", "-c",
+                           f"{sleepers} wait"], stdout=subprocess.PIPE) as running:
+        report = json.load(running.stdout)
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    places = [group for process in report["processes"] for group in process["groups"]
+              if group["blocked_at"] and group["blocked_at"]["wait"] == "sleep"]
+    check("many asleep: seen", places, [words(group) for group in report["processes"][0]["groups"]])
+    note(f"many asleep: {usage.ru_maxrss} KB")
+    check("many asleep: in little memory", usage.ru_maxrss < MEMORY_MAX_KB, usage.ru_maxrss)
+
+
 def test_abort() -> None:
     """All threads of a program that dumps core end with it, in another way than with one that
     exits."""
@@ -145,7 +163,7 @@ def test_ends_with_process() -> None:
 def main() -> None:
     need_loiter()
     for test in (test_program, test_busy, test_status, test_forks, test_asleep,
-                 test_abort, test_ends_with_process):
+                 test_many_asleep, test_abort, test_ends_with_process):
         attempt(test.__name__, test)
     finish()
 

@@ -370,8 +370,11 @@ static int name_old_code(struct assembly *assembly, const struct assemble_spans 
 
 		if (!space)
 			break;
-		if (space->modules)
-			code = name_by_space(assembly, space, process, err);
+		if (!space->modules)
+			continue;
+		code = name_by_space(assembly, space, process, err);
+		/* Of as many as there were processes, the debug symbols do not fit in memory. */
+		spans->close_space(spans->arg, tgid, i);
 	}
 	return code;
 }

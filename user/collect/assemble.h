@@ -18,6 +18,9 @@ struct assemble_spans {
 	/* Returns number @i of the address spaces that stacks of process @tgid were walked in, NULL
 	 * behind the last one. After .add. NULL: the snapshot's own are all there are. */
 	struct target *(*space)(void *arg, uint32_t tgid, uint32_t i);
+	/* Closes the files of that one, unless stacks of other processes were walked in it too that
+	 * are not named yet. */
+	void (*close_space)(void *arg, uint32_t tgid, uint32_t i);
 	void *arg;
 	const struct vec *ops; /* uint64_t, by span: the system call's second argument, or
 				* ASSEMBLE_OP_UNKNOWN: nothing is known of what it was in;

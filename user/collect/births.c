@@ -51,6 +51,7 @@ int births_take(struct recording *recording, struct model *model, struct err *er
 {
 	const struct assemble_spans births = { .add = book_births_to_model,
 					       .space = book_space,
+					       .close_space = book_close_space,
 					       .arg = &recording->book };
 	int code = recording_begin_child(recording, err);
 

@@ -64,6 +64,7 @@ struct book_line {
 struct book_use {
 	uint32_t tgid;
 	uint32_t space;
+	bool is_over; /* the stacks are named */
 };
 
 struct book_tick {
@@ -123,7 +124,8 @@ int book_births_to_model(void *book, struct model *model, const uint32_t *thread
 uint32_t book_stack_to_model(struct book *book, uint32_t idx, struct model *model,
 			     uint32_t process);
 
-/* The .space of struct assemble_spans. */
+/* The .space and .close_space of struct assemble_spans. */
 struct target *book_space(void *book, uint32_t tgid, uint32_t i);
+void book_close_space(void *book, uint32_t tgid, uint32_t i);
 
 #endif

@@ -45,17 +45,41 @@ uint32_t book_stack_to_model(struct book *book, uint32_t idx, struct model *mode
 	return stackset_to_model(&book->stacks, idx, model, process, space ? &space->maps : NULL);
 }
 
+/* Returns number @i of the address spaces that process @tgid had stacks in, or NULL. */
+static struct book_use *find_use(const struct book *book, uint32_t tgid, uint32_t i)
+{
+	for (uint32_t u = 0; u < book->uses.len; u++) {
+		struct book_use *use = vec_at(&book->uses, u);
+
+		if (use->tgid == tgid && !i--)
+			return use;
+	}
+	return NULL;
+}
+
 struct target *book_space(void *arg, uint32_t tgid, uint32_t i)
 {
 	const struct book *book = arg;
+	const struct book_use *use = find_use(book, tgid, i);
 
+	return use ? spaces_target(book->spaces, use->space) : NULL;
+}
+
+void book_close_space(void *arg, uint32_t tgid, uint32_t i)
+{
+	const struct book *book = arg;
+	struct book_use *over = find_use(book, tgid, i);
+
+	if (!over)
+		return;
+	over->is_over = true;
 	for (uint32_t u = 0; u < book->uses.len; u++) {
 		const struct book_use *use = vec_at(&book->uses, u);
 
-		if (use->tgid == tgid && !i--)
-			return spaces_target(book->spaces, use->space);
+		if (use->space == over->space && !use->is_over)
+			return;
 	}
-	return NULL;
+	target_close_files(spaces_target(book->spaces, over->space));
 }
 
 static uint32_t line_stack(struct book *book, const struct book_line *line, struct model *model,

@@ -416,6 +416,7 @@ static int take(struct leaks_run *run, struct model *model, struct err *err)
 {
 	const struct assemble_spans cohorts = { .add = leaks_to_model,
 						.space = leaks_space,
+						.close_space = leaks_close_space,
 						.arg = run };
 	int code = begin(run, err);
 

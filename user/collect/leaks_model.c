@@ -17,6 +17,13 @@ struct target *leaks_space(void *arg, uint32_t tgid, uint32_t i)
 	return book_space(&run->recording->book, tgid, i);
 }
 
+void leaks_close_space(void *arg, uint32_t tgid, uint32_t i)
+{
+	struct leaks_run *run = arg;
+
+	book_close_space(&run->recording->book, tgid, i);
+}
+
 /* -- threads that their process ended with -- */
 
 static int add_left(struct leaks_run *run, struct cohort_left *left)

@@ -22,8 +22,9 @@ struct leaks_run {
 /* Adds the threads that their process ended with to the last look's. Returns 0 or -errno. */
 int leaks_add_left(struct leaks_run *run);
 
-/* The .add and .space of struct assemble_spans. */
+/* The .add, .space and .close_space of struct assemble_spans. */
 int leaks_to_model(void *run, struct model *model, const uint32_t *thread_of_entry);
 struct target *leaks_space(void *run, uint32_t tgid, uint32_t i);
+void leaks_close_space(void *run, uint32_t tgid, uint32_t i);
 
 #endif

@@ -59,6 +59,7 @@ int record_take(struct recording *recording, struct model *model, struct err *er
 {
 	struct assemble_spans spans = { .add = book_to_model,
 					.space = book_space,
+					.close_space = book_close_space,
 					.arg = &recording->book,
 					.ops = &recording->book.ops };
 	int code = record(recording, err);

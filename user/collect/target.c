@@ -56,13 +56,18 @@ static void target_open(struct target *target, const struct wire_task *task)
 		open_modules(target);
 }
 
-void target_close(struct target *target)
+void target_close_files(struct target *target)
 {
 	unwinder_free(target->unwinder);
 	modules_free(target->modules);
-	maps_release(&target->maps);
 	target->unwinder = NULL;
 	target->modules = NULL;
+}
+
+void target_close(struct target *target)
+{
+	target_close_files(target);
+	maps_release(&target->maps);
 }
 
 struct target *target_new(const struct wire_task *task)

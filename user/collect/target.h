@@ -39,6 +39,9 @@ struct target {
 struct target *target_new(const struct wire_task *task);
 void target_free(struct target *target);
 
+/* Gives back the files that were opened, and the rules; the map stays. */
+void target_close_files(struct target *target);
+
 /* Gives back all that was read of the process. */
 void target_close(struct target *target);
 
