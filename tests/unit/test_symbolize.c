@@ -193,6 +193,33 @@ static void test_every_loc_gets_a_frame(void **state)
 	assert_int_equal(model_loc_frames(&self->model, name_pc(self, data, true))->func, 0);
 }
 
+/* As when a process has ended before its files were opened. */
+static void test_a_map_alone_tells_the_file(void **state)
+{
+	struct self *self = *state;
+	uint64_t pc = (uint64_t)(uintptr_t)outer;
+	const struct mapping *mapping = maps_find(&self->maps, pc);
+	uint32_t code = maps_code(&self->maps, pc);
+	uint32_t first = model_intern_loc(&self->model, self->process, code, pc, true);
+	uint32_t second = model_intern_loc(&self->model, self->process, code, pc + 1, true);
+	uint32_t other = model_intern_loc(&self->model, self->process, code + 1, pc, true);
+	const struct model_frame *frame;
+
+	assert_int_equal(
+		symbolize_by_map(self->symbolizer, &self->maps, &self->model, self->process), 0);
+	assert_int_equal(model_loc(&self->model, first)->frame_cnt, 0); /* it may name it */
+	assert_int_equal(symbolize_by_map(NULL, &self->maps, &self->model, self->process), 0);
+	assert_int_equal(model_loc(&self->model, other)->frame_cnt, 0);
+	assert_int_equal(model_loc(&self->model, first)->frame_cnt, 1);
+	assert_int_equal(model_loc(&self->model, second)->frame_cnt, 1);
+	frame = model_loc_frames(&self->model, model_loc(&self->model, first));
+	assert_int_equal(frame->func, 0);
+	assert_string_equal(model_str(&self->model, frame->module),
+			    maps_path(&self->maps, mapping));
+	assert_int_equal(frame->module_off, pc - mapping->start_addr + mapping->file_off);
+	assert_int_equal(self->model.losses[LOSS_MODULES_UNREADABLE], 1);
+}
+
 static void test_variables_are_named(void **state)
 {
 	struct self *self = *state;
@@ -317,6 +344,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_code_of_libraries_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_loc_gets_a_frame, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_map_alone_tells_the_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_variables_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_jit_code_is_named, setup, teardown),
 #ifndef __clang__

@@ -379,6 +379,23 @@ static int name_old_code(struct assembly *assembly, const struct assemble_spans 
 	return code;
 }
 
+/* Tells the file of what those address spaces could not name. */
+static int tell_old_files(struct assembly *assembly, const struct assemble_spans *spans,
+			  uint32_t process, const struct symbolizer *symbolizer)
+{
+	uint32_t tgid = model_process(assembly->model, process)->tgid;
+	int code = 0;
+
+	for (uint32_t i = 0; !code && has_nameless(assembly->model, process); i++) {
+		const struct target *space = spans->space(spans->arg, tgid, i);
+
+		if (!space)
+			break;
+		code = symbolize_by_map(symbolizer, &space->maps, assembly->model, process);
+	}
+	return code;
+}
+
 static int name_functions(struct assembly *assembly, struct target *target, uint32_t process,
 			  struct symbolizer *symbolizer, const struct assemble_spans *spans,
 			  struct err *err)
@@ -394,7 +411,10 @@ static int name_functions(struct assembly *assembly, struct target *target, uint
 	/* What an address space has named is not lost. */
 	if (target->modules && (!spans || has_nameless(assembly->model, process)))
 		count_module_losses(assembly->model, target->modules);
-	code = symbolize_rest(symbolizer, assembly->model, process);
+	if (spans && spans->space)
+		code = tell_old_files(assembly, spans, process, symbolizer);
+	if (!code)
+		code = symbolize_rest(symbolizer, assembly->model, process);
 	return code ? err_set_errno(err, code, "cannot name the functions of process %u",
 				    target->tgid)
 		    : 0;

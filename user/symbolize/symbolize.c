@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/table.h"
 #include "symbolize/demangle.h"
 #include "symbolize/kallsyms.h"
 #include "symbolize/lines.h"
@@ -278,6 +279,44 @@ int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t 
 			err = symbolize_loc(symbolizer, model, i);
 	}
 	symbolizer_count_losses(symbolizer, model);
+	return err;
+}
+
+/* Names @loc by the file of its code in @maps, if there is one. */
+static int name_by_map(const struct maps *maps, struct model *model, uint32_t loc_idx,
+		       struct table *files)
+{
+	const struct model_loc *loc = model_loc(model, loc_idx);
+	const struct mapping *mapping = maps_find(maps, model_loc_addr(loc));
+	struct model_frame frame = { .module_off = loc->pc };
+	uint64_t file;
+	uint32_t one;
+
+	if (!mapping || !loc->code || loc->code != maps_code(maps, model_loc_addr(loc)))
+		return 0;
+	frame.module_off -= mapping->start_addr - mapping->file_off;
+	frame.module = strpool_add(&model->strings, maps_path(maps, mapping));
+	file = hash_mix(hash_mix(mapping->inode, mapping->dev_major), mapping->dev_minor);
+	if (!table_find(files, file, &one) && !table_put(files, file, 1))
+		model->losses[LOSS_MODULES_UNREADABLE]++;
+	return set_frames(model, loc_idx, &frame, 1);
+}
+
+int symbolize_by_map(const struct symbolizer *symbolizer, const struct maps *maps,
+		     struct model *model, uint32_t process)
+{
+	struct table files;
+	int err = 0;
+
+	table_init(&files, 1u << 16);
+	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
+		const struct model_loc *loc = model_loc(model, i);
+
+		if (loc->process == process && !loc->frame_cnt &&
+		    !(symbolizer && is_nameless(symbolizer, loc, process)))
+			err = name_by_map(maps, model, i, &files);
+	}
+	table_release(&files);
 	return err;
 }
 

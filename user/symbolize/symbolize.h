@@ -26,6 +26,13 @@ void symbolizer_free(struct symbolizer *symbolizer);
  * -errno. */
 int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t process);
 
+/* Gives a frame of the file, without a name, to every loc of process @process of @model that has
+ * none yet and is of the code of a file that @maps has, but not @symbolizer, which may be NULL: of
+ * a process that has ended, its map may be all there is. The files are counted in the model's
+ * losses. Returns 0 or -errno. */
+int symbolize_by_map(const struct symbolizer *symbolizer, const struct maps *maps,
+		     struct model *model, uint32_t process);
+
 /* Gives a frame without a name to every loc of process @process of @model that has none yet, with
  * the module if @symbolizer, which may be NULL, knows it. Returns 0 or -errno. */
 int symbolize_rest(struct symbolizer *symbolizer, struct model *model, uint32_t process);
