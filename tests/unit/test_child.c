@@ -43,6 +43,31 @@ static void test_status(void **state)
 	assert_int_equal(waitpid(child.pid, NULL, WNOHANG), -1); /* it is gone */
 }
 
+/* As the kernel names a program: by the end of its path, cut. */
+static void test_name(void **state)
+{
+	char *argv[] = { "/usr/bin/env", "-i", "sleep", "100", NULL };
+	char *long_argv[] = { "dir/a_name_of_20_letters", NULL };
+	struct err err = { "" };
+	struct child child;
+
+	(void)state;
+	assert_int_equal(child_start(&child, argv, &err), 0);
+	assert_string_equal(child.comm, "env");
+	assert_null(child.exe);
+	assert_int_equal(child_run(&child, &err), 0);
+	assert_non_null(child.exe);
+	kill(child.pid, SIGKILL);
+	while (!child_ended(&child))
+		usleep(1000);
+	child_release(&child);
+	assert_int_equal(child_start(&child, long_argv, &err), 0);
+	assert_string_equal(child.comm, "a_name_of_20_le");
+	child_release(&child);
+	while (!child_ended(&child))
+		usleep(1000);
+}
+
 static void test_signal(void **state)
 {
 	char *argv[] = { "sh", "-c", "kill -TERM $$", NULL };
@@ -119,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_origin),
 		cmocka_unit_test(test_no_program),

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "proc/process.h"
 
 #define STATUS_NOT_RUN 127 /* as of a shell */
 
@@ -50,9 +53,11 @@ static _Noreturn void run_child(int go_fd, int error_fd, char *const *argv,
 int child_start(struct child *child, char *const *argv, const struct child_origin *origin,
 		struct err *err)
 {
+	const char *slash = strrchr(argv[0], '/');
 	int go[2], error[2], code;
 
 	*child = (struct child){ .name = argv[0], .go_fd = -1, .error_fd = -1 };
+	snprintf(child->comm, sizeof(child->comm), "%s", slash ? slash + 1 : argv[0]);
 	if (pipe2(go, O_CLOEXEC))
 		return err_set_errno(err, -errno, "cannot start '%s'", argv[0]);
 	if (pipe2(error, O_CLOEXEC)) {
@@ -93,13 +98,18 @@ static int read_error(int fd)
 int child_run(struct child *child, struct err *err)
 {
 	const char byte = 1;
+	char exe[4096];
 	int code = 0;
 
 	if (write(child->go_fd, &byte, 1) != 1)
 		code = -errno;
 	if (!code)
 		code = read_error(child->error_fd);
-	return code ? err_set_errno(err, code, "cannot run '%s'", child->name) : 0;
+	if (code)
+		return err_set_errno(err, code, "cannot run '%s'", child->name);
+	process_exe(child->pid, exe, sizeof(exe));
+	child->exe = exe[0] ? strdup(exe) : NULL;
+	return 0;
 }
 
 bool child_ended(struct child *child)
@@ -116,4 +126,6 @@ void child_release(struct child *child)
 	if (child->error_fd >= 0)
 		close(child->error_fd);
 	child->go_fd = child->error_fd = -1;
+	free(child->exe);
+	child->exe = NULL;
 }

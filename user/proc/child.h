@@ -15,6 +15,8 @@
 
 struct child {
 	const char *name; /* borrowed: the first of its words */
+	char comm[16];	  /* what the kernel calls it: the end of .name */
+	char *exe;	  /* path of its program as it began; NULL: it has not, or had ended */
 	pid_t pid;
 	int go_fd;    /* the program begins with the byte that is written here */
 	int error_fd; /* why it did not; closed when it did */
