@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """Programs whose threads are counted from birth to end: what they leave behind is a leak."""
+import datetime
 import json
 import os
 import resource
+import shutil
 import subprocess
+import time
 from typing import Optional
 
 import lib
@@ -127,6 +130,26 @@ def test_many_asleep() -> None:
     check("many asleep: in little memory", usage.ru_maxrss < MEMORY_MAX_KB, usage.ru_maxrss)
 
 
+def test_short() -> None:
+    """A program that is gone before anybody looks has a name all the same, and a beginning."""
+    before_s = time.time()
+    done = run_program("--", "true")
+    process = json.loads(done.stdout)["processes"][0]
+    check("short: its name", process["comm"] == "true", process["comm"])
+    check("short: its program, if it was still there",
+          process["exe"] in ("", os.path.realpath(shutil.which("true"))), process["exe"])
+    started = datetime.datetime.fromisoformat(process["started"].replace("Z", "+00:00"))
+    check("short: when it began", -1 < started.timestamp() - before_s < lib.DEADLINE_S,
+          process["started"])
+    check("short: it has ended, and was not older",
+          process["has_ended"] and [group["older"] for group in process["groups"]] == [0],
+          process["groups"])
+    text = lib.run_loiter("leaks", "-q", "--", shutil.which("true")).stdout
+    check("short: the text names it, and its main thread",
+          text.startswith("true (pid ") and " main thread\n" in text and
+          "before loiter" not in text, text)
+
+
 def test_abort() -> None:
     """All threads of a program that dumps core end with it, in another way than with one that
     exits."""
@@ -163,7 +186,8 @@ def test_ends_with_process() -> None:
 def main() -> None:
     need_loiter()
     for test in (test_program, test_busy, test_status, test_forks, test_asleep,
-                 test_many_asleep, test_abort, test_ends_with_process):
+                 test_many_asleep, test_short, test_abort,
+                 test_ends_with_process):
         attempt(test.__name__, test)
     finish()
 

@@ -402,6 +402,23 @@ static void live(struct cohorts *cohorts, uint32_t tgid, bool is_left)
 	death_of(cohorts, tgid, tgid, start_ns, start_ns + 1, true);
 }
 
+/* Of a program that ends before a look sees it, its end tells when it began. */
+static void test_unseen_process(void **state)
+{
+	struct cohorts cohorts;
+
+	(void)state;
+	cohorts_init(&cohorts, START, 0);
+	assert_int_equal(cohorts_keep_process(&cohorts, SERVER), 0);
+	assert_int_equal(cohorts_see_process(&cohorts, SERVER, 0, "server"), 0);
+	death(&cohorts, SERVER, START - 1, START + 1);
+	assert_int_equal(cohorts.processes.len, 1);
+	assert_int_equal(cohorts_process(&cohorts, 0)->start_ns, START - 1);
+	assert_string_equal(cohorts_process(&cohorts, 0)->comm, "server");
+	assert_sums(&cohorts);
+	cohorts_release(&cohorts);
+}
+
 static void test_fold(void **state)
 {
 	struct cohorts cohorts;
@@ -463,12 +480,12 @@ static void test_over_max(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),	 cmocka_unit_test(test_runs),
-		cmocka_unit_test(test_forked),	 cmocka_unit_test(test_left),
-		cmocka_unit_test(test_lost),	 cmocka_unit_test(test_race),
-		cmocka_unit_test(test_close),	 cmocka_unit_test(test_points),
-		cmocka_unit_test(test_many),	 cmocka_unit_test(test_fold),
-		cmocka_unit_test(test_over_max),
+		cmocka_unit_test(test_life),	       cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_forked),	       cmocka_unit_test(test_left),
+		cmocka_unit_test(test_lost),	       cmocka_unit_test(test_race),
+		cmocka_unit_test(test_close),	       cmocka_unit_test(test_points),
+		cmocka_unit_test(test_many),	       cmocka_unit_test(test_fold),
+		cmocka_unit_test(test_unseen_process), cmocka_unit_test(test_over_max),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -345,7 +345,7 @@ static int add_unseen(struct cohorts *cohorts, uint32_t tid, uint32_t tgid, uint
 
 	*ret_idx = COHORT_NONE;
 	if (!err)
-		err = find_process(cohorts, tgid, 0, &thread.process);
+		err = find_process(cohorts, tgid, tid == tgid ? start_ns : 0, &thread.process);
 	if (err)
 		return counted(cohorts, err);
 	cohorts->unseen_births += is_born;

@@ -273,6 +273,10 @@ static int keep_processes(struct leaks_run *run)
 
 	for (uint32_t i = 0; i < record->tgid_cnt && !err; i++)
 		err = cohorts_keep_process(&run->cohorts, (uint32_t)record->tgids[i]);
+	/* It may have ended before anybody looks. */
+	if (!err && record->child)
+		err = cohorts_see_process(&run->cohorts, (uint32_t)record->child->pid, 0,
+					  record->child->comm);
 	return err;
 }
 

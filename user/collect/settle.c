@@ -17,6 +17,7 @@ static uint64_t run_key(uint32_t tid, uint64_t start_ns)
 int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_ns, uint32_t *ret)
 {
 	const struct target *space = spaces_target_of(&recording->spaces, tgid);
+	const struct child *child = recording->options->child;
 	struct snapshot *snapshot = &recording->snapshot;
 	struct wire_task task = {
 		.tgid = tgid, .tid = tgid, .tgid_start_ns = start_ns, .flags = WIRE_HAS_REGS
@@ -37,6 +38,10 @@ int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_
 	if (err) {
 		target_free(target);
 		return err;
+	}
+	if (!target->unwinder && !space && child && child->exe && tgid == (uint32_t)child->pid) {
+		free(target->exe);
+		target->exe = strdup(child->exe);
 	}
 	if (!target->unwinder && space && space->exe) {
 		target->has_ended = true;

@@ -305,7 +305,10 @@ static int add_cohort(struct leak_groups *groups, uint32_t cohort_idx)
 	group = group_at(groups, idx);
 	leak_flow_add(&group->flow, &flow);
 	group->left += cohort->left;
-	if (cohort->is_older)
+	/* Of a program that loiter started, only the first thread was not seen created. */
+	if (cohort->is_older && model_process(model, cohort->process)->from_birth)
+		group->is_main = true;
+	else if (cohort->is_older)
 		group->older_cnt += cohort->alive_start;
 	if (!group->wait) {
 		group->wait = cohort->wait;
