@@ -12,6 +12,7 @@
 #include "report/page.h"
 
 static const char older[] = ";[created before loiter attached]";
+static const char main_thread[] = ";[main thread]";
 
 /* Puts the line of @group together. */
 static int fold_path(struct page *page, const struct leak_group *group, const char *comm)
@@ -21,7 +22,7 @@ static int fold_path(struct page *page, const struct leak_group *group, const ch
 	int err = fold_begin(fold, comm);
 
 	if (!err && group->is_older)
-		err = fold_text(fold, "", older, "");
+		err = fold_text(fold, "", group->is_main ? main_thread : older, "");
 	if (!err && group->is_older && group->place != MODEL_NONE)
 		err = fold_stack(fold, group->place);
 	if (!err && !group->is_older)
