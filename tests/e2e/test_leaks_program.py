@@ -68,6 +68,19 @@ def test_busy() -> None:
           not any(group["left"] for group in groups), [words(group) for group in groups])
 
 
+def test_caller_of_exit() -> None:
+    """The thread that ends its program is not left behind by it."""
+    for how in ("exit", "last"):
+        done = told_program("--", WORKLOADS / "leaver", 0, how)
+        check(f"{how}: the thread that ends the program is no leak", done.returncode == 0,
+              done.stderr + done.stdout)
+    report = seen_program("--", WORKLOADS / "leaver", 2, "exit")
+    leaks = [group for group in report["processes"][0]["groups"] if group["verdict"] == "leak"]
+    check("exit: those that wait meanwhile are one",
+          [(creator(group), group["left"]) for group in leaks] == [("start_left", 2)],
+          [words(group) for group in report["processes"][0]["groups"]])
+
+
 def test_status() -> None:
     done = run_program("--", WORKLOADS / "leaver", 0, 0)
     check("program: one that leaves none is well", done.returncode == 0, done.stderr + done.stdout)
@@ -185,8 +198,8 @@ def test_ends_with_process() -> None:
 
 def main() -> None:
     need_loiter()
-    for test in (test_program, test_busy, test_status, test_forks, test_asleep,
-                 test_many_asleep, test_short, test_abort,
+    for test in (test_program, test_busy, test_caller_of_exit, test_status, test_forks,
+                 test_asleep, test_many_asleep, test_short, test_abort,
                  test_ends_with_process):
         attempt(test.__name__, test)
     finish()

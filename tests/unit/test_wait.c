@@ -393,7 +393,8 @@ static void test_calls_that_never_wait(void **state)
 {
 	static const char *const can[] = { "clock_nanosleep", "clone3", "flock", "read",
 					   "no_such" };
-	static const char *const cannot[] = { "exit", "futex_wake", "madvise", "rt_sigprocmask" };
+	static const char *const cannot[] = { "exit", "exit_group", "futex_wake", "madvise",
+					      "rt_sigprocmask" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(can) / sizeof(can[0]); i++)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* leaver N STATUS [BUSY]: lives for a moment, ends with STATUS, which may be `abort`, and leaves N
- * threads that it has started, and BUSY that never wait; it has waited for others to end. */
+/* leaver N STATUS [BUSY]: lives for a moment, ends with STATUS, and leaves N threads that it has
+ * started, and BUSY that never wait; it has waited for others to end. STATUS may be `abort`, or, of
+ * a main thread that ends first: `exit`, which another one calls then, or `last`, whose end is the
+ * program's. */
 #include <linux/futex.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -59,11 +61,29 @@ FRAME static void start_joined(void)
 		die("pthread_create");
 }
 
+FRAME static void *ender_main(void *arg)
+{
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+	if (!strcmp(arg, "exit"))
+		exit(0);
+	return arg;
+}
+
+FRAME static void start_ender(char *how)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, ender_main, how) || pthread_detach(thread))
+		die("pthread_create");
+	pthread_exit(NULL);
+}
+
 int main(int argc, char **argv)
 {
 	long left_cnt = parse_long(argc >= 3 ? argv[1] : "", 0, 1000);
 	bool aborts = argc >= 3 && !strcmp(argv[2], "abort");
-	long status = aborts ? 0 : parse_long(argc >= 3 ? argv[2] : "", 0, 127);
+	bool ends_first = argc >= 3 && (!strcmp(argv[2], "exit") || !strcmp(argv[2], "last"));
+	long status = aborts || ends_first ? 0 : parse_long(argc >= 3 ? argv[2] : "", 0, 127);
 	long busy_cnt = parse_long(argc >= 4 ? argv[3] : "0", 0, 1000);
 
 	for (int i = 0; i < JOINED_CNT; i++)
@@ -73,6 +93,8 @@ int main(int argc, char **argv)
 	wait_settled(0);
 	for (long i = 0; i < busy_cnt; i++)
 		start_busy();
+	if (ends_first)
+		start_ender(argv[2]);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
 	if (aborts)
 		abort();

@@ -191,10 +191,10 @@ static const char *actual_syscall(const struct wait_evidence *evidence)
 
 bool wait_can_block(const char *syscall)
 {
-	/* What threads do on their way to their end. */
+	/* What threads do on their way to their end, or to their process's. */
 	static const char *const passing[] = {
-		"exit", "futex_wake",	  "madvise",	 "mprotect",	    "munmap",
-		"rseq", "rt_sigprocmask", "sched_yield", "set_robust_list",
+		"exit",	  "exit_group", "futex_wake",	  "madvise",	 "mprotect",
+		"munmap", "rseq",	"rt_sigprocmask", "sched_yield", "set_robust_list",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(passing); i++)

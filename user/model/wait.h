@@ -65,7 +65,8 @@ struct wait_evidence {
 enum wait_kind wait_classify(const struct wait_evidence *evidence);
 
 /* Whether a thread can wait in the system call @syscall; for the lock of its memory map does not
- * count. What becomes of "futex" is up to its arguments, which are not asked for here. */
+ * count, nor does its process's end. What becomes of "futex" is up to its arguments, which are not
+ * asked for here. */
 bool wait_can_block(const char *syscall);
 
 /* Returns the name of @kind as reports print it, such as "mutex lock"; for WAIT_SYSCALL the
