@@ -185,8 +185,9 @@ EXPECTED: dict[str, tuple[Optional[str], Optional[str], str]] = {
     "forks": ("fork_worker", None, "churn"),
     "burst": ("start_while", None, "churn"),
     "stay": ("start_stayer", "wait_for_ever", "idle"),
+    "steps": ("start_stepper", None, "pool"),
 }
-AT_SIGUSR1 = ("plateau", "burst", "stay")
+AT_SIGUSR1 = ("plateau", "burst", "stay", "steps")
 WORKLOADS_S = 10
 
 

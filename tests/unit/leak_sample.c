@@ -334,11 +334,18 @@ static void add_quiet(struct model *model)
 {
 	static const struct counts gone = { .born = 2, .ended = 2 };
 	static const struct counts one = { .alive_start = 1, .points = { 1, 1, 1, 1, 1, 1, 1 } };
+	static const struct counts three = { .alive_start = 3, .points = { 3, 3, 3, 3, 3, 3, 3 } };
 	uint32_t quiet = sample_process(model, 90000, "quiet", 1000);
 
 	add_cohort(model, quiet, MODEL_NONE, main_stack(model, quiet), WAIT_SIGNAL, &one)
 		->is_older = true;
-	add_member(model, quiet, 90000, 999, 27, 0);
+	add_member(model, quiet, 90000, 999, 27, 0)->has_moved = true; /* to where it rests */
+	add_cohort(model, quiet, MODEL_NONE,
+		   sample_stack(model, quiet, recv_frames, ARRAY_LEN(recv_frames)), WAIT_RECV,
+		   &three)
+		->is_older = true;
+	for (uint32_t i = 0; i < 3; i++)
+		add_member(model, quiet, 90001 + i, 1, 0, 0)->has_moved = i != 1;
 	quiet = sample_process(model, 98, "gone", 10);
 	model_process(model, quiet)->has_ended = true;
 	model_process(model, quiet)->from_birth = true;

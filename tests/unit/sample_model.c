@@ -260,6 +260,7 @@ void sample_leaks(struct model *model)
 		thread->cohort = i % 3 == 2 ? MODEL_NONE : thread->process;
 		thread->watched_ns = i * SECOND_NS;
 		thread->watched_runs = i;
+		thread->has_moved = i % 2;
 	}
 	model_process(model, 0)->has_ended = true;
 	model_process(model, 1)->from_birth = true;

@@ -180,6 +180,37 @@ static void test_runs(void **state)
 	cohorts_release(&cohorts);
 }
 
+/* One that is at another place at every look has run; one that only comes to its first has not. */
+static void test_moves(void **state)
+{
+	struct cohorts cohorts;
+
+	(void)state;
+	cohorts_init(&cohorts, START, 64 * SECOND);
+	birth(&cohorts, 320, START + SECOND);
+	birth(&cohorts, 321, START + SECOND);
+	for (uint32_t look = 1; look < 5; look++) {
+		static const uint32_t places[] = { COHORT_NONE, COHORT_NONE, PLACE, OTHER_PLACE,
+						   PLACE };
+
+		cohorts_begin_look(&cohorts, START + look * SECOND);
+		/* Older ones: one that works, one that does not, one that has been at work. */
+		see(&cohorts, 310, 50 * SECOND, places[look], look);
+		see(&cohorts, 311, 50 * SECOND, look < 3 ? PLACE : OTHER_PLACE, 5);
+		see(&cohorts, 312, 50 * SECOND, look < 4 ? COHORT_NONE : PLACE, look);
+		see(&cohorts, 320, START + SECOND, places[look], look);
+		see(&cohorts, 321, START + SECOND, look < 2 ? COHORT_NONE : PLACE, look);
+		cohorts_end_look(&cohorts);
+		assert_int_equal(cohorts_thread(&cohorts, 0)->has_moved, look >= 3); /* 320 */
+		assert_false(cohorts_thread(&cohorts, 1)->has_moved);		     /* 321 */
+		assert_int_equal(cohorts_thread(&cohorts, 2)->has_moved, look >= 2); /* 310 */
+		assert_false(cohorts_thread(&cohorts, 3)->has_moved);		     /* 311 */
+		assert_int_equal(cohorts_thread(&cohorts, 4)->has_moved, look >= 4); /* 312 */
+	}
+	assert_sums(&cohorts);
+	cohorts_release(&cohorts);
+}
+
 /* The main threads of forked processes are of who forked them; what these create is theirs. */
 static void test_forked(void **state)
 {
@@ -480,12 +511,13 @@ static void test_over_max(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),	       cmocka_unit_test(test_runs),
-		cmocka_unit_test(test_forked),	       cmocka_unit_test(test_left),
-		cmocka_unit_test(test_lost),	       cmocka_unit_test(test_race),
-		cmocka_unit_test(test_close),	       cmocka_unit_test(test_points),
-		cmocka_unit_test(test_many),	       cmocka_unit_test(test_fold),
-		cmocka_unit_test(test_unseen_process), cmocka_unit_test(test_over_max),
+		cmocka_unit_test(test_life),	 cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_moves),	 cmocka_unit_test(test_forked),
+		cmocka_unit_test(test_left),	 cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_race),	 cmocka_unit_test(test_close),
+		cmocka_unit_test(test_points),	 cmocka_unit_test(test_many),
+		cmocka_unit_test(test_fold),	 cmocka_unit_test(test_unseen_process),
+		cmocka_unit_test(test_over_max),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

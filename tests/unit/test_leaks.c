@@ -105,6 +105,10 @@ static void test_leak(void **state)
 	expect(&story, LEAK_LEAK);
 	watch(&story, 310, 310, 270);
 	expect(&story, LEAK_GROWING);
+	/* Once it has come to its place, it is stuck there, whatever it did before. */
+	watch(&story, 310, 0, 0);
+	story.history.moved = 310;
+	expect(&story, LEAK_LEAK);
 	/* Where nobody was seen twice, nobody knows. */
 	watch(&story, 0, 0, 0);
 	expect(&story, LEAK_GROWING);
@@ -312,6 +316,12 @@ static void test_level(void **state)
 	expect(&story, LEAK_IDLE);
 	watch(&story, 64, 0, 0);
 	expect(&story, LEAK_IDLE);
+	/* Who works at one place after another is at none twice. */
+	story.history.moved = 1;
+	expect(&story, LEAK_POOL);
+	watch(&story, 0, 0, 0);
+	expect(&story, LEAK_POOL);
+	story.history.moved = 0;
 	watch(&story, 64, 1, 1);
 	expect(&story, LEAK_POOL);
 	death(&story, 3, 2);

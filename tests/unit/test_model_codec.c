@@ -250,7 +250,7 @@ static void test_every_field_is_known(void **state)
 {
 	(void)state;
 	assert_int_equal(FIELD_BYTES(model_process), 30);
-	assert_int_equal(FIELD_BYTES(model_thread), 88);
+	assert_int_equal(FIELD_BYTES(model_thread), 89);
 	assert_int_equal(FIELD_BYTES(model_stack), 12);
 	assert_int_equal(FIELD_BYTES(model_loc), 25);
 	assert_int_equal(FIELD_BYTES(model_frame), 34);

@@ -404,6 +404,54 @@ static void run_stay(void)
 	}
 }
 
+/* -- steps: at SIGUSR1 two threads that are at one place after another, each longer than a look
+ * takes to come again -- */
+
+#define STEP_MS 1200
+
+FRAME static void first_step(void)
+{
+	pause_ms(STEP_MS);
+	__asm__ volatile("" ::: "memory");
+}
+
+FRAME static void second_step(void)
+{
+	pause_ms(STEP_MS);
+	__asm__ volatile("" ::: "memory");
+}
+
+FRAME static void third_step(void)
+{
+	pause_ms(STEP_MS);
+	__asm__ volatile("" ::: "memory");
+}
+
+FRAME static void *stepping_main(void *arg)
+{
+	for (;;) {
+		first_step();
+		second_step();
+		third_step();
+	}
+	return arg;
+}
+
+FRAME static void start_stepper(void)
+{
+	START_DETACHED(stepping_main, NULL);
+}
+
+static void run_steps(void)
+{
+	while (sem_wait(&go))
+		;
+	for (int i = 0; i < 2; i++)
+		start_stepper();
+	for (;;)
+		pause();
+}
+
 static const struct mode {
 	const char *name;
 	void (*ready)(void); /* done before `ready`; NULL */
@@ -423,6 +471,7 @@ static const struct mode {
 	{ "forks", NULL, run_forks },
 	{ "burst", NULL, run_burst },
 	{ "stay", NULL, run_stay },
+	{ "steps", NULL, run_steps },
 };
 
 static void post_go(void)

@@ -420,6 +420,16 @@ static int move_to_place(struct cohorts *cohorts, struct cohort_thread *thread, 
 	return 0;
 }
 
+/* Whether @thread, which is at another place than before, has got there by work: what was born has
+ * a way to its first place. */
+static bool is_move(const struct cohorts *cohorts, const struct cohort_thread *thread,
+		    uint64_t run_cnt)
+{
+	bool had_place = cohorts_at(cohorts, thread->cohort)->key.place != COHORT_NONE;
+
+	return thread->seen_ns && run_cnt != thread->seen_runs && (had_place || !thread->is_born);
+}
+
 int cohorts_see(struct cohorts *cohorts, const struct cohort_sight *sight)
 {
 	struct cohort_thread *thread;
@@ -438,6 +448,7 @@ int cohorts_see(struct cohorts *cohorts, const struct cohort_sight *sight)
 	is_new = !thread->seen_ns;
 	if (sight->place != COHORT_NONE &&
 	    sight->place != cohorts_at(cohorts, thread->cohort)->key.place) {
+		thread->has_moved |= is_move(cohorts, thread, sight->run_cnt);
 		err = move_to_place(cohorts, thread, sight->place);
 		is_new = true;
 	}

@@ -75,7 +75,8 @@ struct cohort_thread {
 	uint32_t missed_looks;
 	uint32_t entry; /* of that look's snapshot; COHORT_NONE */
 	uint32_t creator_tid, creator_tgid;
-	bool is_born; /* in the window */
+	bool is_born;	/* in the window */
+	bool has_moved; /* ran between two looks, and came to another place */
 	char creator_comm[WIRE_COMM_BYTES];
 };
 

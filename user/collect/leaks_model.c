@@ -189,6 +189,7 @@ static int thread_to_model(struct filling *filling, const struct cohort_thread *
 	told->cohort = cohort;
 	told->watched_ns = thread->seen_ns - thread->place_ns;
 	told->watched_runs = thread->seen_runs - thread->place_runs;
+	told->has_moved = thread->has_moved;
 	if (has_ended) {
 		told->stack = model_cohort(model, cohort)->stack;
 		model_process(model, told->process)->has_ended = true;

@@ -48,7 +48,7 @@ enum domain {
 /* A field that is added to a struct must be added to its columns (or made anew in rebuild_*):
  * these sizes are here to remind of it. */
 _Static_assert(sizeof(struct model_process) == 32, "columns of model_process");
-_Static_assert(sizeof(struct model_thread) == 88, "columns of model_thread");
+_Static_assert(sizeof(struct model_thread) == 96, "columns of model_thread");
 _Static_assert(sizeof(struct model_stack) == 12, "columns of model_stack");
 _Static_assert(sizeof(struct model_loc) == 32, "columns of model_loc");
 _Static_assert(sizeof(struct model_frame) == 40, "columns of model_frame");
@@ -93,6 +93,7 @@ static const struct column thread_columns[] = {
 	LATE_COLUMN(model_thread, watched_ns, DOMAIN_ANY, 0),
 	LATE_COLUMN(model_thread, watched_runs, DOMAIN_ANY, 0),
 	LATE_COLUMN(model_thread, cohort, DOMAIN_COHORT_OR_NONE, MODEL_NONE),
+	LATE_COLUMN(model_thread, has_moved, DOMAIN_BOOL, false),
 };
 
 static const struct column stack_columns[] = {

@@ -146,7 +146,7 @@ static enum leak_verdict judge_level(const struct leak_history *history, bool wi
 		return LEAK_CHURN;
 	if (flow.ended > flow.born && (!flow.alive_end || -net_of(&flow) >= LEAK_GROWTH_MIN))
 		return LEAK_SHRINKING;
-	return history->ran ? LEAK_POOL : LEAK_IDLE;
+	return history->ran || history->moved ? LEAK_POOL : LEAK_IDLE;
 }
 
 struct leak_judgement leak_judge(const struct leak_history *history)

@@ -62,6 +62,9 @@ struct leak_history {
 	uint64_t watched;
 	uint64_t ran;	/* ran between two of the looks */
 	uint64_t timed; /* of those, by their own timeouts alone */
+	/* Of all that live at the end: ran between two of the looks, from another place to this,
+	 * where they have not been for 1 / LEAK_QUIET_PARTS of the window yet. */
+	uint64_t moved;
 	/* They were never seen to wait anywhere: unless they grow, they are what the others are. */
 	bool is_passing;
 	/* Of .flow.alive_end: so many lived when their program, watched from its birth, ended. */

@@ -112,7 +112,8 @@ struct model_thread {
 	uint8_t state;	  /* enum thread_state */
 	uint8_t wait;	  /* enum wait_kind */
 	bool has_timeout;
-	bool raced; /* ran in every pass: no stack of it could be trusted */
+	bool raced;	/* ran in every pass: no stack of it could be trusted */
+	bool has_moved; /* of one that is watched: it was at work at another place before */
 };
 
 enum span_kind {

@@ -352,6 +352,12 @@ static bool has_run(const struct model_thread *thread)
 	       thread->state == THREAD_RUNNABLE;
 }
 
+/* Whether @thread is at one place after another, and has not come to rest at this one. */
+static bool is_moving(const struct model *model, const struct model_thread *thread)
+{
+	return thread->has_moved && thread->watched_ns * LEAK_QUIET_PARTS < model->watch_ns;
+}
+
 /* Counts how the threads of @group ran. One of which no timeout is known, since it was on its way
  * when that was asked, is taken to have the longest of those at the same place. */
 static void count_runs(const struct leak_groups *groups, struct leak_group *group)
@@ -366,6 +372,7 @@ static void count_runs(const struct leak_groups *groups, struct leak_group *grou
 		const struct model_thread *thread = member_at(&members, i);
 		uint64_t timeout_ns = timeout_of(thread);
 
+		group->moved += is_moving(groups->model, thread);
 		if (!thread->watched_ns)
 			continue;
 		group->watched++;

@@ -33,6 +33,7 @@ struct leak_group {
 	uint32_t first_member, member_cnt;
 	uint64_t age_min_ns, age_max_ns; /* since they last ran */
 	uint64_t watched, ran, timed;	 /* as in leak_history */
+	uint64_t moved;			 /* likewise */
 	uint64_t timeout_ns;		 /* the longest of the .timed */
 	uint32_t points;		 /* index of the first, in .points of the groups */
 	struct leak_judgement judgement;

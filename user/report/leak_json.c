@@ -52,6 +52,7 @@ static json_t *json_group_head(struct report *report, const struct leak_group *g
 	err |= json_object_set_new(json, "watched", json_u64(group->watched));
 	err |= json_object_set_new(json, "ran", json_u64(group->ran));
 	err |= json_object_set_new(json, "ran_by_timeout", json_u64(group->timed));
+	err |= json_object_set_new(json, "moved", json_u64(group->moved));
 	err |= json_object_set_new(json, "growth_per_min", json_rate(judgement->growth_per_min));
 	err |= json_object_set_new(json, "fit", json_rate(judgement->fit));
 	err |= json_object_set_new(json, "older", json_u64(group->older_cnt));

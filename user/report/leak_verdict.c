@@ -80,6 +80,7 @@ static int judge(struct leak_groups *groups, const struct model_process *process
 					.watched = group->watched,
 					.ran = group->ran,
 					.timed = group->timed,
+					.moved = group->moved,
 					.is_passing = group->place == MODEL_NONE };
 	int err = find_others(groups, group, &history.others);
 

@@ -40,13 +40,20 @@ static void put_growth(struct buf *buf, const struct leak_judgement *judgement)
 	}
 }
 
+/* Whether it is known by the ways of its threads alone that they do not only wait. */
+static bool is_pool_by_moves(const struct leak_group *group)
+{
+	return group->judgement.verdict == LEAK_POOL && !group->ran && group->moved;
+}
+
 /* Appends "1 of the 20 seen twice ran in between". */
 static void put_runs(struct buf *buf, const struct leak_group *group)
 {
 	if (!group->flow.alive_end)
 		return;
 	if (!group->watched) {
-		buf_puts(buf, "; none was seen twice");
+		buf_printf(buf, "; none was seen twice%s",
+			   is_pool_by_moves(group) ? " at its place" : "");
 		return;
 	}
 	if (group->watched == 1)
@@ -69,6 +76,9 @@ void leak_put_evidence(struct buf *buf, const struct leak_group *group)
 	if (!group->left)
 		put_growth(buf, &group->judgement);
 	put_runs(buf, group);
+	if (is_pool_by_moves(group))
+		buf_printf(buf, "; %" PRIu64 " came from another place between two looks",
+			   group->moved);
 	if (group->left)
 		buf_printf(buf, "; %" PRIu64 " had not ended when the process did", group->left);
 	if (group->is_beside_leak)
