@@ -17,6 +17,7 @@ from leaking import Group, Report, check_sums, counting, creator, ended_well, pl
 
 TRIES = 5
 MEMORY_MAX_KB = 120 * 1024
+REST_S = 2
 RETRIED = {"births_no_stack", "events_missed"}
 
 
@@ -163,6 +164,16 @@ def test_short() -> None:
           "before loiter" not in text, text)
 
 
+def test_age_at_end() -> None:
+    """What a process left waits no longer than the process lived, however long others go on."""
+    report = seen_program("--", "/bin/sh", "-c", f"{WORKLOADS}/leaver 1 0; sleep {REST_S}")
+    ages = [group["age_max_ns"] for process in report["processes"] for group in process["groups"]
+            if group["verdict"] == "leak"]
+    check("program: threads do not get older once they have ended",
+          len(ages) == 1 and ages[0] <= report["watch_ns"] - REST_S * 1_000_000_000,
+          (ages, report["watch_ns"]))
+
+
 def test_abort() -> None:
     """All threads of a program that dumps core end with it, in another way than with one that
     exits."""
@@ -199,7 +210,7 @@ def test_ends_with_process() -> None:
 def main() -> None:
     need_loiter()
     for test in (test_program, test_busy, test_caller_of_exit, test_status, test_forks,
-                 test_asleep, test_many_asleep, test_short, test_abort,
+                 test_asleep, test_many_asleep, test_short, test_age_at_end, test_abort,
                  test_ends_with_process):
         attempt(test.__name__, test)
     finish()

@@ -258,6 +258,7 @@ static void test_left(void **state)
 	assert_int_equal(cohorts.left.len, 4);
 	left = vec_at(&cohorts.left, 0);
 	assert_int_equal(left->thread.tid, 321);
+	assert_int_equal(left->ended_ns, START + 3 * SECOND);
 	assert_false(left->has_entry);
 	assert_int_equal(cohorts_process(&cohorts, cohort->key.process)->alive_cnt, 0);
 	assert_sums(&cohorts);

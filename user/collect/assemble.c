@@ -69,14 +69,15 @@ static enum thread_state state_of(const struct entry *entry, bool settled)
 	}
 }
 
-/* Ages are counted back from the snapshot's moment; for a thread that blocked while the snapshot
- * was already being taken, from the look at it. */
+/* Ages are counted back from the snapshot's moment, or from the thread's end, if that came sooner;
+ * for a thread that blocked while the snapshot was already being taken, from the look at it. */
 static uint64_t age_of(const struct snapshot *snapshot, const struct entry *entry)
 {
 	uint64_t last_ran_ns = entry->last_ran_ns + (uint64_t)snapshot->sched_clock_offset_ns;
+	uint64_t moment_ns = entry->ended_ns ? entry->ended_ns : snapshot->mono_ns;
 
-	if (last_ran_ns <= snapshot->mono_ns)
-		return snapshot->mono_ns - last_ran_ns;
+	if (last_ran_ns <= moment_ns)
+		return moment_ns - last_ran_ns;
 	return entry->now_ns > last_ran_ns ? entry->now_ns - last_ran_ns : 0;
 }
 

@@ -255,7 +255,8 @@ static void end_thread(struct cohorts *cohorts, uint32_t idx, uint64_t time_ns)
 }
 
 /* The process has ended: what it ended with stays as it was. */
-static void leave_thread(struct cohorts *cohorts, uint32_t idx, const struct vec *entries)
+static void leave_thread(struct cohorts *cohorts, uint32_t idx, uint64_t time_ns,
+			 const struct vec *entries)
 {
 	const struct cohort_thread *thread = cohorts_thread(cohorts, idx);
 	struct cohort_left *left = vec_push(&cohorts->left);
@@ -266,6 +267,7 @@ static void leave_thread(struct cohorts *cohorts, uint32_t idx, const struct vec
 	/* Beyond the maximum it is only counted. */
 	if (left) {
 		left->thread = *thread;
+		left->ended_ns = time_ns;
 		left->has_entry = thread->entry != COHORT_NONE;
 	}
 	if (left && left->has_entry)
@@ -380,7 +382,7 @@ int cohorts_death(struct cohorts *cohorts, const struct wire_death *death, bool 
 	thread = cohorts_thread(cohorts, idx);
 	/* Of a process that was forked, its end is what its creator waits for. */
 	if (is_left && !cohorts_at(cohorts, thread->cohort)->key.is_forked)
-		leave_thread(cohorts, idx, entries);
+		leave_thread(cohorts, idx, death->time_ns, entries);
 	else
 		end_thread(cohorts, idx, death->time_ns);
 	return 0;

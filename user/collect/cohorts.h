@@ -83,6 +83,7 @@ struct cohort_thread {
 /* A thread that its process left behind as it ended. */
 struct cohort_left {
 	struct cohort_thread thread;
+	uint64_t ended_ns;  /* CLOCK_BOOTTIME */
 	struct entry entry; /* of the last look, when .has_entry; its stacks are gone */
 	bool has_entry;
 };

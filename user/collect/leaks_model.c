@@ -38,6 +38,7 @@ static int add_left(struct leaks_run *run, struct cohort_left *left)
 		return err;
 	target = snapshot_target(snapshot, entry.target);
 	target->has_ended = true;
+	entry.ended_ns = left->ended_ns - (snapshot->boot_ns - snapshot->mono_ns);
 	entry.generation = target->generation;
 	/* Where it was is known by its cohort. */
 	entry.stack = entry.kstack = STACKSET_NONE;

@@ -45,6 +45,7 @@ struct entry {
 	uint64_t nvcsw, nivcsw;
 	uint64_t start_ns;
 	uint64_t now_ns;      /* CLOCK_MONOTONIC of the look */
+	uint64_t ended_ns;    /* CLOCK_MONOTONIC: when its process ended; 0: it lives */
 	uint64_t last_ran_ns; /* sched_clock */
 	uint64_t watched_ns;  /* CLOCK_MONOTONIC: of a recording that its process came to later */
 	uint64_t sp;	      /* of user code; 0: not known */
