@@ -54,6 +54,34 @@ static __attribute__((noinline)) uint64_t outer(void)
 	return pc;
 }
 
+/* Two symbols that no function of the DWARF covers. The first has a line, as code has that stands
+ * for several functions; at the second there is only the line of what is before. Between functions
+ * that are not reordered, as it is their lines that number this file 1. */
+#define MERGED_LINE 4242
+
+static __attribute__((no_reorder, noinline, used)) uint64_t code_before(void)
+{
+	return return_address(__LINE__) + 1;
+}
+
+__asm__(".text\n"
+	".type symbolize_test_merged, @function\n"
+	"symbolize_test_merged:\n"
+	".loc 1 4242\n" /* MERGED_LINE */
+	"nop; nop; nop; nop; nop; nop; nop; nop\n"
+	".size symbolize_test_merged, . - symbolize_test_merged\n"
+	".type symbolize_test_bare, @function\n"
+	"symbolize_test_bare:\n"
+	"nop; nop; nop; nop; nop; nop; nop; nop\n"
+	".size symbolize_test_bare, . - symbolize_test_bare\n");
+
+static __attribute__((no_reorder, noinline, used)) uint64_t code_after(void)
+{
+	return return_address(__LINE__) + 2;
+}
+
+extern const char symbolize_test_merged[], symbolize_test_bare[];
+
 /* ---- the process as the symbolizer sees it ---- */
 
 struct self {
@@ -155,6 +183,22 @@ static void test_return_addresses_belong_to_the_call(void **state)
 	assert_int_equal(frame->func_off, 0);
 	frame = model_loc_frames(&self->model, name_pc(self, start, false));
 	assert_string_not_equal(model_str(&self->model, frame->func), "return_address");
+}
+
+static void test_code_of_symbols_alone_has_its_line(void **state)
+{
+	struct self *self = *state;
+	uint64_t merged = (uint64_t)(uintptr_t)symbolize_test_merged;
+	uint64_t bare = (uint64_t)(uintptr_t)symbolize_test_bare;
+	const struct model_frame *frame =
+		model_loc_frames(&self->model, name_pc(self, merged + 4, true));
+
+	assert_frame(self, frame, "symbolize_test_merged", MERGED_LINE, false);
+	assert_int_equal(frame->func_off, 4);
+	frame = model_loc_frames(&self->model, name_pc(self, bare + 4, true));
+	assert_string_equal(model_str(&self->model, frame->func), "symbolize_test_bare");
+	assert_string_equal(file_name(self, frame), "");
+	assert_int_equal(frame->line, 0);
 }
 
 static void test_code_of_libraries_is_named(void **state)
@@ -341,6 +385,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_inlined_functions_have_frames, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_return_addresses_belong_to_the_call, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_code_of_symbols_alone_has_its_line, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_code_of_libraries_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_loc_gets_a_frame, setup, teardown),

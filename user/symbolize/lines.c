@@ -358,7 +358,17 @@ static void set_source(struct line_frame *frame, Dwarf_Die *unit_die, Dwarf_Addr
 		frame->line = (uint32_t)number;
 }
 
-uint32_t lines_find(struct lines *lines, uint64_t addr,
+/* Whether the line of @addr is one of the symbol that starts at @symbol_addr, and not the last one
+ * of what is before. */
+static bool has_own_line(Dwarf_Die *unit_die, Dwarf_Addr addr, Dwarf_Addr symbol_addr)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(unit_die, addr);
+	Dwarf_Addr line_addr;
+
+	return line && !dwarf_lineaddr(line, &line_addr) && line_addr >= symbol_addr;
+}
+
+uint32_t lines_find(struct lines *lines, uint64_t addr, uint64_t symbol_addr,
 		    struct line_frame ret_frames[LINES_FRAME_MAX], uint64_t *ret_start_addr)
 {
 	Dwarf_Die unit_die, func, inlined[LINES_FRAME_MAX - 1];
@@ -376,8 +386,9 @@ uint32_t lines_find(struct lines *lines, uint64_t addr,
 		return 0;
 	range = find_function(lines, unit, &unit_die, addr);
 	/* Between functions the line table still has the last one's line. Only assembly has lines
-	 * without functions. */
-	if (!range && unit->funcs.len)
+	 * without functions, and code that stands for several that are alike. */
+	if (!range && unit->funcs.len &&
+	    !(symbol_addr && has_own_line(&unit_die, addr, symbol_addr - lines->bias)))
 		return 0;
 	if (range && !dwarf_offdie(lines->dwarf, unit->off + range->id, &func))
 		return 0;

@@ -34,8 +34,9 @@ void lines_free(struct lines *lines);
 
 /* Writes what is at @addr to @ret_frames: inlined functions first, the innermost before the one it
  * is inlined into; last the function itself, whose start goes to @ret_start_addr (0: unknown).
- * Returns how many (0: no unit covers @addr). */
-uint32_t lines_find(struct lines *lines, uint64_t addr,
+ * @symbol_addr: where the symbol starts that covers @addr; 0: none does. Returns how many (0: no
+ * unit covers @addr). */
+uint32_t lines_find(struct lines *lines, uint64_t addr, uint64_t symbol_addr,
 		    struct line_frame ret_frames[LINES_FRAME_MAX], uint64_t *ret_start_addr);
 
 /* Whether damage was met so far. */

@@ -143,7 +143,7 @@ static uint32_t name_in_module(struct symbolizer *symbolizer, struct model *mode
 	uint32_t module_id = strpool_add(&model->strings, module->path), cnt = 0;
 
 	if (names->lines)
-		cnt = lines_find(names->lines, addr, found, &start_addr);
+		cnt = lines_find(names->lines, addr, symbol ? symbol_addr : 0, found, &start_addr);
 	if (names->lines && lines_damaged(names->lines) && !names->damage_counted) {
 		names->damage_counted = true;
 		symbolizer->unreadable_cnt++;
