@@ -49,10 +49,12 @@ static void test_name(void **state)
 	char *argv[] = { "/usr/bin/env", "-i", "sleep", "100", NULL };
 	char *long_argv[] = { "dir/a_name_of_20_letters", NULL };
 	struct err err = { "" };
+	struct child_origin origin;
 	struct child child;
 
 	(void)state;
-	assert_int_equal(child_start(&child, argv, &err), 0);
+	child_origin_note(&origin);
+	assert_int_equal(child_start(&child, argv, &origin, &err), 0);
 	assert_string_equal(child.comm, "env");
 	assert_null(child.exe);
 	assert_int_equal(child_run(&child, &err), 0);
@@ -61,7 +63,7 @@ static void test_name(void **state)
 	while (!child_ended(&child))
 		usleep(1000);
 	child_release(&child);
-	assert_int_equal(child_start(&child, long_argv, &err), 0);
+	assert_int_equal(child_start(&child, long_argv, &origin, &err), 0);
 	assert_string_equal(child.comm, "a_name_of_20_le");
 	child_release(&child);
 	while (!child_ended(&child))
@@ -143,10 +145,8 @@ static void test_no_program(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_name),
-		cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_origin),
+		cmocka_unit_test(test_status),	   cmocka_unit_test(test_name),
+		cmocka_unit_test(test_signal),	   cmocka_unit_test(test_origin),
 		cmocka_unit_test(test_no_program),
 	};
 
