@@ -82,8 +82,8 @@ static __always_inline void note_program(struct task_struct *task)
 }
 
 /* A thread that begins a program ends all others of its process, and goes on with the id and the
- * start time of the main one: de_thread() of the kernel. Here the thread of its old id ends, and the
- * main thread, which may have ended, goes on. */
+ * start time of the main one: de_thread() of the kernel. Here the thread of its old id ends, and
+ * the main thread, which may have ended, goes on. */
 static __always_inline void take_main_id(struct task_struct *task, __u32 old_tid)
 {
 	__u64 now = bpf_ktime_get_ns();

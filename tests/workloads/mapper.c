@@ -14,8 +14,8 @@
 
 static char *map_pages(long cnt, int prot)
 {
-	char *pages = mmap(NULL, (size_t)(cnt * PAGE_BYTES), prot, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			   0);
+	char *pages =
+		mmap(NULL, (size_t)(cnt * PAGE_BYTES), prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (pages == MAP_FAILED)
 		die("mmap");

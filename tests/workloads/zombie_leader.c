@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* zombie_leader [busy]: the main thread has ended, three others live on; two of them sleep for ever,
- * or over and over. True stacks of these are, leaf first: leader_nap (when busy), leader_wait. */
+/* zombie_leader [busy]: the main thread has ended, three others live on; two of them sleep for
+ * ever, or over and over. True stacks of these are, leaf first: leader_nap (when busy),
+ * leader_wait. */
 #include <unistd.h>
 
 #include "workload.h"

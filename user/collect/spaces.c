@@ -5,8 +5,8 @@
 
 #define SPACE_MAX 65535 /* 16 bits of a rule's key */
 
-/* A process can change its code for ever, with so many mappings that its map is never read before it
- * has changed again. It gets so much time at once, and half of all there is. */
+/* A process can change its code for ever, with so many mappings that its map is never read before
+ * it has changed again. It gets so much time at once, and half of all there is. */
 #define READ_AT_ONCE_NS (500 * 1000 * 1000ULL)
 #define KEPT_MAX_BYTES (256ULL << 20)
 
