@@ -81,6 +81,21 @@ static __always_inline void note_program(struct task_struct *task)
 		bpf_probe_read_kernel_str(run->comm, sizeof(run->comm), task->comm);
 }
 
+/* Hands the state of thread @tid over to user space: it has ended. A function of its own, since a
+ * walk would else have the room on the stack for its record too. */
+static __noinline int end_run(__u32 tid, struct wire_run *run)
+{
+	struct wire_exit record = { .header = { WIRE_EXIT, sizeof(record) }, .tid = tid };
+
+	__builtin_memcpy(&record.run, run, sizeof(record.run));
+	if (bpf_ringbuf_output(&events, &record, sizeof(record), 0))
+		run->state =
+			WIRE_RUN_ENDED; /* read at the end, unless the tid is taken until then */
+	else
+		bpf_map_delete_elem(&runs, &tid);
+	return 0;
+}
+
 /* A thread that begins a program ends all others of its process, and goes on with the id and the
  * start time of the main one: de_thread() of the kernel. Here the thread of its old id ends, and
  * the main thread, which may have ended, goes on. */

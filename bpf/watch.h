@@ -236,19 +236,4 @@ static __always_inline struct wire_run *run_of(struct task_struct *task, __u32 f
 	return bpf_map_lookup_elem(&runs, &tid);
 }
 
-/* Hands the state of thread @tid over to user space: it has ended. A function of its own, since a
- * walk would else have the room on the stack for its record too. */
-static __noinline int end_run(__u32 tid, struct wire_run *run)
-{
-	struct wire_exit record = { .header = { WIRE_EXIT, sizeof(record) }, .tid = tid };
-
-	__builtin_memcpy(&record.run, run, sizeof(record.run));
-	if (bpf_ringbuf_output(&events, &record, sizeof(record), 0))
-		run->state =
-			WIRE_RUN_ENDED; /* read at the end, unless the tid is taken until then */
-	else
-		bpf_map_delete_elem(&runs, &tid);
-	return 0;
-}
-
 #endif
