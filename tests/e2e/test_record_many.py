@@ -15,6 +15,7 @@ BIRTHS = lib.sized(20_000, 2000)
 FORKS = lib.sized(100, 20)
 DEPTHS = 9
 BROOD = 6
+BROOD_TURNS = lib.sized(3, 1)
 BROOD_SHARE = lib.sized(0.9, 0.5)  # of their blocks: the first ones lack
 WHOLE_SHARE = lib.sized(0.99, 0.8)  # of the births': the first ones, until they are learned, lack
 LEAST_VERIFIED = lib.sized(1000, 100)
@@ -89,7 +90,7 @@ def test_forks() -> None:
 def test_brood() -> None:
     """Processes forked by a program before anything is known of it have their own stacks."""
     name = f"{BROOD} processes forked at once"
-    for turn in range(3):
+    for turn in range(BROOD_TURNS):
         done = record("-f", "json", "--", lib.WORKLOADS / "brood", BROOD)
         if check(f"{name}, turn {turn}: recorded", done.returncode == 0, done.stderr):
             check_verdicts(f"{name}, turn {turn}",
