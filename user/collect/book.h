@@ -107,8 +107,7 @@ void book_add_tick(struct book *book, const struct wire_tick *tick);
 int book_add_span(struct book *book, const struct wire_span_key *key, const struct wire_span *span);
 
 /* Books what of @run is in no sum: until its first event, and since its last. @entry: its thread's;
- * @run NULL: a thread without any event in the window. Returns as
- * book_add_span does. */
+ * @run NULL: a thread without any event in the window. Returns as book_add_span does. */
 int book_add_run(struct book *book, uint32_t entry, const struct wire_run *run, bool ended);
 
 /* -- book_model.c -- */
