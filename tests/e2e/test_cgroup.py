@@ -14,7 +14,7 @@ from lib import LOITER, attempt, check, finish, need_loiter, skip, workload
 from recording import window_start_ns
 
 NAME = f"loiter-e2e-{os.getpid()}"
-WINDOW_S = lib.sized(5, 6)
+WINDOW_S = lib.sized(5, 3)
 
 
 def hierarchies(kind: str) -> list[Path]:

@@ -163,8 +163,8 @@ def test_on_cpu() -> None:
 
 
 def test_replay() -> None:
-    with workload(*lib.BUSY) as target, lib.scratch_dir() as path:
-        saved = path / "busy.loiter"
+    with workload(*lib.sized(lib.BUSY, ("mix", 60))) as target, lib.scratch_dir() as path:
+        saved = path / "saved.loiter"
         done = record("-p", target.pid, "-d", "1s", "-k", "--save", saved, "-f", "folded")
         check("save: kernel frames", "_[k];" in done.stdout, done.stderr)
         again = lib.run_loiter("replay", saved, "-k", "-f", "folded")
