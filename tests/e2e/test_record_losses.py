@@ -11,12 +11,13 @@ import signal
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Optional
 
 import btf
 import lib
 from lib import Target, attempt, check, finish, need_loiter, note, skip, skip_in_vm, workload
-from recording import Recording, by_thread, recording, report_of, spans_of
+from recording import (Recording, Report, by_thread, functions, recording, report_of,
+                       spans_of)
 
 MEMBERS = lib.sized(1000, 40)
 CONSERVED_SHARE = 0.01
@@ -32,6 +33,7 @@ TABLE_BLOCKS = 160_000  # more than the tables' 65,536
 MAPPINGS = 20_000
 RULE_HOPS = 250_000  # more than the table's 131,072
 HERD = 3
+LATE = 200
 
 SUMS = Counter[str]
 LOST = re.compile(r"lost: (\d+) (.*)")
@@ -227,6 +229,42 @@ def test_stopped_births() -> None:
           sleeps)
 
 
+def report_late(mode: str, name: str, *args: object) -> Optional[Report]:
+    """Records threads that are born, and block for ever, while nobody can learn where."""
+    with workload("herd", LATE, mode) as target:
+        with recording("-p", target.pid, "-d", "0", *args) as running:
+            def born() -> None:
+                os.kill(target.pid, signal.SIGUSR1)
+                target.read_until("born")
+            stop_while(running, born)
+            status, out, err = running.stop()
+    return lib.json.loads(out) if check(f"{name}: recorded", status == 0, err) else None
+
+
+def test_last_look() -> None:
+    """They are looked at as the window ends: many at one place before its stack is known, and all
+    of a process whose code has changed."""
+    for mode in ("late", "late-mapped"):
+        name = f"{mode} threads"
+        report = report_late(mode, name, "-t")
+        if not report:
+            continue
+        waits = [span for span in spans_of(report, "blocked")
+                 if span["open"] and "herd_wait" in functions(span["frames"])]
+        check(f"{name}: every one has its stack",
+              len({tid for span in waits for tid in span["tids"]}) == LATE and
+              all(span["quality"] == "complete" and span["wait"] == "cond wait"
+                  for span in waits), (len(waits), waits[:1], report["losses"]))
+    name = "late threads, by futex"
+    report = report_late("late", name, "--by", "futex")
+    if report:
+        stacks = [stack for process in report["processes"] for futex in process["futexes"]
+                  for stack in futex["stacks"] if "total_ns" in stack]
+        whole = sum(stack["count"] for stack in stacks if stack["quality"] == "complete" and
+                    "herd_wait" in functions(stack["frames"]))
+        check(f"{name}: every wait has its stack", whole >= LATE, (whole, stacks[:1]))
+
+
 def test_changing_code() -> None:
     """A process whose code changes before its map can be read does not keep loiter from its end."""
     name = "code that changes without end"
@@ -307,7 +345,7 @@ def test_refused() -> None:
 def main() -> None:
     need_loiter()
     for test in (test_medley, test_mayflies, test_main_taken, test_stopped_reader,
-                 test_stopped_births, test_changing_code, test_full_tables, test_full_rules,
+                 test_stopped_births, test_last_look, test_changing_code, test_full_tables, test_full_rules,
                  test_refused):
         attempt(test.__name__, test)
     finish()

@@ -198,12 +198,56 @@ static void test_processes(void **state)
 	release_recording(recording);
 }
 
+/* What a last look found is the stack of the block that the thread is still in, and of no other,
+ * though the kernel knows them by one id. */
+static void test_open_stack(void **state)
+{
+	struct recording *recording = new_recording();
+	struct book *book = &recording->book;
+	struct walk part = { .pc_cnt = 1, .end = STACK_END_UNLEARNED, .quality = STACK_TRUNCATED };
+	struct walk whole = { .pc_cnt = 2, .end = STACK_END_ROOT, .quality = STACK_COMPLETE };
+	const struct wire_run run = { .state = WIRE_RUN_BLOCKED, .stack_id = 5, .since_ns = 100 };
+	const struct wire_span_key key = { .tid = 7, .stack_id = 5 };
+	const struct wire_span span = { .cnt = 1, .blocked_ns = 10 };
+	const struct book_line *line;
+	struct stackset looked;
+	uint32_t stack, other;
+
+	(void)state;
+	add_entry(recording, 7);
+	add_entry(recording, 8);
+	assert_int_equal(book_index_entries(book), 0);
+	book->end_ns = 200;
+	book_add_stack(book, 5, 1, &part);
+	stackset_init(&looked);
+	stack = stackset_add(&looked, 1, &whole);
+	assert_int_equal(book_keep_open(book, 7, 5, 1, &looked, stack), 0);
+	stackset_release(&looked);
+
+	assert_true(book_find_open(book, 7, 5, &stack));
+	assert_true(book_find_open(book, 8, 5, &other));
+	assert_int_not_equal(stack, other);
+	assert_false(book_find_open(book, 7, 6, &other));
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(book_add_run(book, i, &run, false), 0);
+	assert_int_equal(book_add_span(book, &key, &span), 0);
+	assert_int_equal(book->lines.len, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		line = vec_at(&book->lines, i);
+		assert_int_equal(line->open, i < 2);
+		assert_int_equal(line->stack == stack, i == 0);
+	}
+	assert_int_equal(book->no_stack_cnt, 0);
+	release_recording(recording);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ticks),	cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_model),	cmocka_unit_test(test_every_thread_is_indexed),
-		cmocka_unit_test(test_threads), cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_ticks),	   cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_model),	   cmocka_unit_test(test_every_thread_is_indexed),
+		cmocka_unit_test(test_threads),	   cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_open_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * herd N [heartbeat]: N threads in pthread_cond_wait for ever.
+ * herd N [heartbeat|late|late-mapped]: N threads in pthread_cond_wait for ever.
  *
  * With `heartbeat`, one more thread sleeps 1 ms over and over and keeps the longest time between
  * two of its wakes, printed as `gap_us N` and begun anew at SIGUSR1, and printed at the end: who
  * stops or slows the process makes it grow.
+ *
+ * With `late`, the threads are created at SIGUSR1, after which `born` is printed; `late-mapped`
+ * maps a page more of code before.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "workload.h"
 
@@ -87,16 +92,47 @@ static void start_herd(size_t cnt)
 	pthread_attr_destroy(&attr);
 }
 
+static void map_code(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED)
+		die("map code");
+	close(fd);
+}
+
+static size_t late_cnt;
+static bool late_mapped;
+
+static void start_late(void)
+{
+	if (late_mapped)
+		map_code();
+	start_herd(late_cnt);
+	wait_settled(0);
+	printf("born\n");
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
-	bool heartbeat = argc == 3 && strcmp(argv[2], "heartbeat") == 0;
+	const char *mode = argc == 3 ? argv[2] : "";
+	bool heartbeat = strcmp(mode, "heartbeat") == 0;
+	bool late = strcmp(mode, "late") == 0;
 
 	workload_init();
-	if (argc < 2 || (argc == 3 && !heartbeat) || argc > 3) {
+	late_mapped = strcmp(mode, "late-mapped") == 0;
+	if (argc < 2 || (argc == 3 && !heartbeat && !late && !late_mapped) || argc > 3) {
 		errno = EINVAL;
-		die("herd N [heartbeat]");
+		die("herd N [heartbeat|late|late-mapped]");
 	}
-	start_herd((size_t)parse_long(argv[1], 1, 100000));
+	late_cnt = (size_t)parse_long(argv[1], 1, 100000);
+	if (late || late_mapped) {
+		print_ready();
+		wait_for_stop(start_late);
+		return 0;
+	}
+	start_herd(late_cnt);
 	wait_settled(0);
 	if (heartbeat) {
 		start_thread_of(heartbeat_main, NULL, 0);

@@ -14,6 +14,7 @@ void book_init(struct book *book, struct snapshot *snapshot, struct spaces *spac
 	vec_init(&book->uses, sizeof(struct book_use), LINE_MAX);
 	table_init(&book->use_by_key, LINE_MAX);
 	table_init(&book->stack_by_id, LINE_MAX);
+	table_init(&book->open_stacks, MODEL_THREAD_MAX);
 	table_init(&book->line_by_key, LINE_MAX);
 	vec_init(&book->lines, sizeof(struct book_line), LINE_MAX);
 	vec_init(&book->births, sizeof(struct wire_birth), MODEL_THREAD_MAX);
@@ -31,6 +32,7 @@ void book_release(struct book *book)
 	vec_release(&book->uses);
 	table_release(&book->use_by_key);
 	table_release(&book->stack_by_id);
+	table_release(&book->open_stacks);
 	table_release(&book->line_by_key);
 	vec_release(&book->lines);
 	vec_release(&book->births);
@@ -89,6 +91,21 @@ uint32_t book_keep_stack(struct book *book, uint32_t space, const struct stackse
 			 uint32_t idx)
 {
 	return keep_space(book, stackset_add_of(&book->stacks, space, from, idx), space);
+}
+
+int book_keep_open(struct book *book, uint32_t tid, uint64_t id, uint32_t space,
+		   const struct stackset *from, uint32_t idx)
+{
+	uint32_t stack = book_keep_stack(book, space, from, idx);
+
+	return stack == STACKSET_NONE ? -E2BIG
+				      : table_put(&book->open_stacks, hash_mix(tid, id), stack);
+}
+
+bool book_find_open(const struct book *book, uint32_t tid, uint64_t id, uint32_t *ret_stack)
+{
+	return table_find(&book->open_stacks, hash_mix(tid, id), ret_stack) ||
+	       table_find(&book->stack_by_id, id, ret_stack);
 }
 
 /* The stack of @cnt blocks or samples by the kernel's id of it. */
@@ -342,7 +359,8 @@ static int add_since_last(struct book *book, uint32_t idx, const struct wire_run
 		add_on_cpu(book, idx, ns);
 		return 0;
 	case WIRE_RUN_BLOCKED:
-		line.stack = stack_of(book, run->stack_id, 1);
+		if (!book_find_open(book, book_entry(book, idx)->tid, run->stack_id, &line.stack))
+			book->no_stack_cnt++;
 		line.kstack = kstack_of(book, run->kstack_id, 1);
 		return add_stretch(book, &line, ns, 0);
 	}

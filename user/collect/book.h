@@ -31,6 +31,7 @@ struct book {
 	struct vec uses;	    /* struct book_use, each once */
 	struct table use_by_key;
 	struct table stack_by_id; /* the kernel's id -> index in .stacks */
+	struct table open_stacks; /* hash of tid and id, of blocks that are not over: likewise */
 	struct table line_by_key; /* -> index in .lines */
 	struct vec lines;	  /* struct book_line */
 	struct vec births;	  /* struct wire_birth */
@@ -96,6 +97,14 @@ void book_add_stack(struct book *book, uint64_t id, uint32_t space, const struct
  * index there, STACKSET_NONE for want of room. */
 uint32_t book_keep_stack(struct book *book, uint32_t space, const struct stackset *from,
 			 uint32_t idx);
+
+/* As book_keep_stack, as that of the block that thread @tid is still in, and whose stack the kernel
+ * knows as @id. Returns 0, -E2BIG or -ENOMEM. */
+int book_keep_open(struct book *book, uint32_t tid, uint64_t id, uint32_t space,
+		   const struct stackset *from, uint32_t idx);
+
+/* Finds the stack of the block that thread @tid is still in by the kernel's id of it. */
+bool book_find_open(const struct book *book, uint32_t tid, uint64_t id, uint32_t *ret_stack);
 
 /* Notes that a thread was created. */
 void book_add_birth(struct book *book, const struct wire_birth *birth);

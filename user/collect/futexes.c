@@ -122,7 +122,10 @@ static int read_wait(void *arg, uint32_t tid, const struct wire_futex_wait *wait
 
 	if (err || !wait->since_ns)
 		return err;
-	wanted.stack = stack_of(futexes, wait->stack_id, 1);
+	if (!book_find_open(futexes->book, tid, wait->stack_id, &wanted.stack)) {
+		wanted.stack = STACKSET_NONE;
+		futexes->no_stack_cnt++;
+	}
 	return add_open(futexes, &wanted, wait->since_ns);
 }
 

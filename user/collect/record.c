@@ -43,10 +43,12 @@ static int record(struct recording *recording, struct err *err)
 	recording->snapshot.wall_ns = wall_ns;
 	recording->snapshot.boot_ns = boot_ns;
 	code = recorder_drain(recording->recorder, recording_on_event, recording);
-	if (!code && recording->options->futexes)
-		code = futexes_read(&recording->futexes, recording->recorder);
 	if (!code)
 		code = recorder_read_runs(recording->recorder, keep_run, recording);
+	if (!code)
+		code = recording_look_last(recording);
+	if (!code && recording->options->futexes)
+		code = futexes_read(&recording->futexes, recording->recorder);
 	if (!code)
 		code = recording_settle(recording);
 	if (!code)

@@ -69,6 +69,10 @@ void recording_add_losses(struct recording *recording);
  * @ret. Returns 0, -E2BIG (a maximum is reached) or -ENOMEM. */
 int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_ns, uint32_t *ret);
 
+/* Looks at the threads that are still blocked since the window, where it is not known: once the
+ * programs have stopped and what they told is read, into .runs too. Returns 0 or -ENOMEM. */
+int recording_look_last(struct recording *recording);
+
 /* Makes the snapshot's entries complete, one for each thread that lived in the window, and books
  * what is in no sum of the kernel's. Returns 0 or -errno. */
 int recording_settle(struct recording *recording);
