@@ -25,6 +25,7 @@ LACKING = "lacking"
 UNLEARNED = "unlearned"  # how a stack ends at code without rules yet
 # Of what the compiler links in to begin and end a program: none has call frame information.
 CRTSTUFF = {"frame_dummy", "register_tm_clones", "deregister_tm_clones", "__do_global_dtors_aux"}
+LOADER = ("_dl_start", "_start")  # the outermost two
 VERIFIED = re.compile(r"verified (\d+) stacks, (\d+) wrong")
 
 
@@ -79,6 +80,9 @@ class Truth:
         if span["quality"] == "truncated" and span.get("wait") == "execve" and not part:
             return LACKING
         if span["quality"] == "guessed" and not part and CRTSTUFF & {*functions(span["frames"])}:
+            return LACKING
+        # While it is loaded: where the loader begins, it has no call frame information.
+        if span["stack_end"] == "no_cfi" and functions(span["frames"])[-2:] == LOADER and not part:
             return LACKING
         return f"{span['quality']}, {span['stack_end']}: {functions(span['frames'])}"
 

@@ -75,6 +75,47 @@ static void test_many_stacks(void **state)
 	model_release(&model);
 }
 
+/* Each process, and the kernel, has its own locs one after the other, in the order in which they
+ * came. */
+static void test_locs_of_a_process(void **state)
+{
+	static const uint32_t processes[] = { 0, 1, MODEL_NONE };
+	struct model model;
+
+	(void)state;
+	model_init(&model);
+	assert_int_equal(model_first_loc(&model, 0), MODEL_NONE);
+	for (uint32_t i = 0; i < 30; i++)
+		assert_int_equal(model_intern_loc(&model, processes[i % 3], 0, 100 + i, false), i);
+	assert_int_equal(model_intern_loc(&model, 0, 0, 100, false), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t loc = model_first_loc(&model, processes[i]);
+
+		for (uint32_t wanted = i; wanted < 30; wanted += 3) {
+			assert_int_equal(loc, wanted);
+			loc = model_next_loc(&model, loc);
+		}
+		assert_int_equal(loc, MODEL_NONE);
+	}
+	assert_int_equal(model_first_loc(&model, 2), MODEL_NONE);
+	model_release(&model);
+}
+
+static void test_find_process(void **state)
+{
+	struct model model;
+
+	(void)state;
+	model_init(&model);
+	assert_int_equal(model_find_process(&model, 7), MODEL_NONE);
+	assert_int_equal(model_add_process(&model, 7, 1), 0);
+	assert_int_equal(model_add_process(&model, 8, 2), 1);
+	assert_int_equal(model_add_process(&model, 7, 3), 2);
+	assert_int_equal(model_find_process(&model, 7), 0);
+	assert_int_equal(model_find_process(&model, 8), 1);
+	model_release(&model);
+}
+
 static void test_maxima_are_counted(void **state)
 {
 	static const uint32_t locs[] = { 1, 2, 3 };
@@ -96,6 +137,7 @@ static void test_maxima_are_counted(void **state)
 	assert_int_equal(model_intern_loc(&model, 0, 0, 1, false), 0);
 	assert_int_equal(model_intern_loc(&model, 0, 0, 2, false), MODEL_NONE);
 	assert_int_equal(model_intern_loc(&model, 0, 0, 1, false), 0);
+	assert_int_equal(model_next_loc(&model, model_first_loc(&model, 0)), MODEL_NONE);
 	assert_int_equal(model_add_process(&model, 1, 1), 0);
 	assert_int_equal(model_add_process(&model, 2, 2), MODEL_NONE);
 	model_release(&model);
@@ -226,6 +268,8 @@ int main(void)
 		cmocka_unit_test(test_locs_are_interned),
 		cmocka_unit_test(test_stacks_are_interned),
 		cmocka_unit_test(test_many_stacks),
+		cmocka_unit_test(test_locs_of_a_process),
+		cmocka_unit_test(test_find_process),
 		cmocka_unit_test(test_maxima_are_counted),
 		cmocka_unit_test(test_sort_keeps_references),
 		cmocka_unit_test(test_sort_again_changes_nothing),

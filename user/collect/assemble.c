@@ -337,8 +337,9 @@ static void count_module_losses(struct model *model, const struct modules *modul
 
 static bool has_nameless(const struct model *model, uint32_t process)
 {
-	for (uint32_t i = 0; i < model->locs.len; i++)
-		if (model_loc(model, i)->process == process && !model_loc(model, i)->frame_cnt)
+	for (uint32_t i = model_first_loc(model, process); i != MODEL_NONE;
+	     i = model_next_loc(model, i))
+		if (!model_loc(model, i)->frame_cnt)
 			return true;
 	return false;
 }

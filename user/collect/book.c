@@ -13,6 +13,9 @@ void book_init(struct book *book, struct snapshot *snapshot, struct spaces *spac
 	vec_init(&book->stack_spaces, sizeof(uint32_t), LINE_MAX);
 	vec_init(&book->uses, sizeof(struct book_use), LINE_MAX);
 	table_init(&book->use_by_key, LINE_MAX);
+	table_init(&book->use_by_order, LINE_MAX);
+	table_init(&book->use_cnt, LINE_MAX);
+	table_init(&book->open_use_cnt, LINE_MAX);
 	table_init(&book->stack_by_id, LINE_MAX);
 	table_init(&book->open_stacks, MODEL_THREAD_MAX);
 	table_init(&book->line_by_key, LINE_MAX);
@@ -31,6 +34,9 @@ void book_release(struct book *book)
 	vec_release(&book->stack_spaces);
 	vec_release(&book->uses);
 	table_release(&book->use_by_key);
+	table_release(&book->use_by_order);
+	table_release(&book->use_cnt);
+	table_release(&book->open_use_cnt);
 	table_release(&book->stack_by_id);
 	table_release(&book->open_stacks);
 	table_release(&book->line_by_key);

@@ -29,13 +29,16 @@ struct book {
 	struct stackset stacks;	    /* of the recording */
 	struct vec stack_spaces;    /* uint32_t: the number of each one's address space */
 	struct vec uses;	    /* struct book_use, each once */
-	struct table use_by_key;
-	struct table stack_by_id; /* the kernel's id -> index in .stacks */
-	struct table open_stacks; /* hash of tid and id, of blocks that are not over: likewise */
-	struct table line_by_key; /* -> index in .lines */
-	struct vec lines;	  /* struct book_line */
-	struct vec births;	  /* struct wire_birth */
-	struct vec ticks;	  /* struct book_tick */
+	struct table use_by_key;    /* hash of process and space -> index in .uses */
+	struct table use_by_order;  /* hash of process and how many it has before -> likewise */
+	struct table use_cnt;	    /* process -> of its uses */
+	struct table open_use_cnt;  /* space -> of its uses that are not over */
+	struct table stack_by_id;   /* the kernel's id -> index in .stacks */
+	struct table open_stacks;   /* hash of tid and id, of blocks that are not over: likewise */
+	struct table line_by_key;   /* -> index in .lines */
+	struct vec lines;	    /* struct book_line */
+	struct vec births;	    /* struct wire_birth */
+	struct vec ticks;	    /* struct book_tick */
 	struct table tick_by_key;
 	struct vec on_cpu;	     /* uint64_t ns, by entry */
 	struct vec ops;		     /* uint64_t, by span: see assemble_spans */

@@ -32,29 +32,52 @@ static int leave_out(struct model *model, uint64_t cnt)
 	return 0;
 }
 
+static void change_count(struct table *counts, uint32_t key, int by)
+{
+	uint32_t cnt = 0;
+
+	table_find(counts, key, &cnt);
+	table_put(counts, key, cnt + (uint32_t)by);
+}
+
+static uint64_t order_key(uint32_t tgid, uint32_t i)
+{
+	return (uint64_t)tgid << 32 | i;
+}
+
+/* Notes that process @tgid has a stack in address space @space. */
+static void note_use(struct book *book, uint32_t tgid, uint32_t space)
+{
+	const struct book_use use = { .tgid = tgid, .space = space };
+	uint64_t key = (uint64_t)tgid << 32 | space;
+	uint32_t known, cnt = 0;
+
+	if (table_find(&book->use_by_key, key, &known) || vec_append(&book->uses, &use, 1))
+		return;
+	table_find(&book->use_cnt, tgid, &cnt);
+	if (table_put(&book->use_by_key, key, book->uses.len - 1) ||
+	    table_put(&book->use_by_order, order_key(tgid, cnt), book->uses.len - 1))
+		return; /* its code is named by address */
+	change_count(&book->use_cnt, tgid, 1);
+	change_count(&book->open_use_cnt, space, 1);
+}
+
 uint32_t book_stack_to_model(struct book *book, uint32_t idx, struct model *model, uint32_t process)
 {
-	struct book_use use = { .tgid = model_process(model, process)->tgid,
-				.space = *(uint32_t *)vec_at(&book->stack_spaces, idx) };
-	const struct target *space = spaces_target(book->spaces, use.space);
-	uint64_t key = (uint64_t)use.tgid << 32 | use.space;
-	uint32_t known;
+	uint32_t number = *(uint32_t *)vec_at(&book->stack_spaces, idx);
+	const struct target *space = spaces_target(book->spaces, number);
 
-	if (!table_find(&book->use_by_key, key, &known) && !vec_append(&book->uses, &use, 1))
-		table_put(&book->use_by_key, key, 0);
+	note_use(book, model_process(model, process)->tgid, number);
 	return stackset_to_model(&book->stacks, idx, model, process, space ? &space->maps : NULL);
 }
 
 /* Returns number @i of the address spaces that process @tgid had stacks in, or NULL. */
 static struct book_use *find_use(const struct book *book, uint32_t tgid, uint32_t i)
 {
-	for (uint32_t u = 0; u < book->uses.len; u++) {
-		struct book_use *use = vec_at(&book->uses, u);
+	uint32_t use;
 
-		if (use->tgid == tgid && !i--)
-			return use;
-	}
-	return NULL;
+	return table_find(&book->use_by_order, order_key(tgid, i), &use) ? vec_at(&book->uses, use)
+									 : NULL;
 }
 
 struct target *book_space(void *arg, uint32_t tgid, uint32_t i)
@@ -67,19 +90,17 @@ struct target *book_space(void *arg, uint32_t tgid, uint32_t i)
 
 void book_close_space(void *arg, uint32_t tgid, uint32_t i)
 {
-	const struct book *book = arg;
+	struct book *book = arg;
 	struct book_use *over = find_use(book, tgid, i);
+	uint32_t open_cnt = 0;
 
-	if (!over)
+	if (!over || over->is_over)
 		return;
 	over->is_over = true;
-	for (uint32_t u = 0; u < book->uses.len; u++) {
-		const struct book_use *use = vec_at(&book->uses, u);
-
-		if (use->space == over->space && !use->is_over)
-			return;
-	}
-	target_close_files(spaces_target(book->spaces, over->space));
+	change_count(&book->open_use_cnt, over->space, -1);
+	table_find(&book->open_use_cnt, over->space, &open_cnt);
+	if (!open_cnt)
+		target_close_files(spaces_target(book->spaces, over->space));
 }
 
 static uint32_t line_stack(struct book *book, const struct book_line *line, struct model *model,

@@ -54,12 +54,12 @@ int mappings_to_model(struct model *model, uint32_t process, const struct maps *
 
 	if (!used)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < model->locs.len; i++) {
+	for (uint32_t i = model_first_loc(model, process); i != MODEL_NONE;
+	     i = model_next_loc(model, i)) {
 		const struct model_loc *loc = model_loc(model, i);
 		const struct mapping *mapping;
 
-		if (loc->process != process ||
-		    (loc->code && loc->code != maps_code(maps, model_loc_addr(loc))))
+		if (loc->code && loc->code != maps_code(maps, model_loc_addr(loc)))
 			continue;
 		mapping = maps_find(maps, model_loc_addr(loc));
 		if (mapping)

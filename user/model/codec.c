@@ -59,7 +59,7 @@ _Static_assert(sizeof(struct model_futex) == 112, "columns of model_futex");
 _Static_assert(sizeof(struct model_cohort) == 56, "columns of model_cohort");
 _Static_assert(sizeof(struct model_limit) == 32, "columns of model_limit");
 _Static_assert(sizeof(struct model) == sizeof(struct strpool) + 13 * sizeof(struct vec) +
-					       3 * sizeof(struct table) +
+					       sizeof(struct model_indices) + sizeof(struct table) +
 					       sizeof(uint64_t[LOSS_CNT]) + 7 * sizeof(uint64_t) +
 					       5 * sizeof(uint32_t) + sizeof(uint32_t),
 	       "encode_meta, encode_watch and the tables");

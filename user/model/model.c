@@ -23,9 +23,23 @@ void model_init(struct model *model)
 	vec_init(&model->cohort_points, sizeof(uint32_t),
 		 MODEL_COHORT_MAX * MODEL_COHORT_POINT_MAX);
 	vec_init(&model->limits, sizeof(struct model_limit), MODEL_THREAD_MAX);
-	table_init(&model->loc_by_pc, MODEL_LOC_MAX);
-	table_init(&model->loc_by_code, MODEL_LOC_MAX);
+	table_init(&model->indices.process_by_tgid, MODEL_THREAD_MAX);
+	table_init(&model->indices.loc_by_pc, MODEL_LOC_MAX);
+	table_init(&model->indices.loc_by_code, MODEL_LOC_MAX);
+	table_init(&model->indices.first_loc, MODEL_THREAD_MAX + 1);
+	table_init(&model->indices.last_loc, MODEL_THREAD_MAX + 1);
+	vec_init(&model->indices.next_loc, sizeof(uint32_t), MODEL_LOC_MAX);
 	table_init(&model->stack_by_hash, MODEL_THREAD_MAX);
+}
+
+static void release_indices(struct model_indices *indices)
+{
+	table_release(&indices->process_by_tgid);
+	table_release(&indices->loc_by_pc);
+	table_release(&indices->loc_by_code);
+	table_release(&indices->first_loc);
+	table_release(&indices->last_loc);
+	vec_release(&indices->next_loc);
 }
 
 void model_release(struct model *model)
@@ -44,28 +58,32 @@ void model_release(struct model *model)
 	vec_release(&model->cohorts);
 	vec_release(&model->cohort_points);
 	vec_release(&model->limits);
-	table_release(&model->loc_by_pc);
-	table_release(&model->loc_by_code);
+	release_indices(&model->indices);
 	table_release(&model->stack_by_hash);
 }
 
 uint32_t model_add_process(struct model *model, uint32_t tgid, uint64_t start_ns)
 {
 	struct model_process *process = vec_push(&model->processes);
+	uint32_t idx = model->processes.len - 1;
 
 	if (!process)
 		return MODEL_NONE;
 	process->tgid = tgid;
 	process->start_ns = start_ns;
-	return model->processes.len - 1;
+	if (model_find_process(model, tgid) == MODEL_NONE &&
+	    table_put(&model->indices.process_by_tgid, tgid, idx)) {
+		model->processes.len--;
+		return MODEL_NONE;
+	}
+	return idx;
 }
 
 uint32_t model_find_process(const struct model *model, uint32_t tgid)
 {
-	for (uint32_t i = 0; i < model->processes.len; i++)
-		if (model_process(model, i)->tgid == tgid)
-			return i;
-	return MODEL_NONE;
+	uint32_t idx;
+
+	return table_find(&model->indices.process_by_tgid, tgid, &idx) ? idx : MODEL_NONE;
 }
 
 struct model_thread *model_add_thread(struct model *model, uint32_t process, uint32_t tid)
@@ -113,6 +131,37 @@ lost:
 	return NULL;
 }
 
+/* Puts loc @idx behind the others of its process. Returns 0, -E2BIG or -ENOMEM. */
+static int chain_loc(struct model *model, uint32_t process, uint32_t idx)
+{
+	uint32_t none = MODEL_NONE, last;
+	bool is_first = !table_find(&model->indices.last_loc, process, &last);
+	int err = vec_append(&model->indices.next_loc, &none, 1);
+
+	if (err)
+		return err;
+	err = table_put(&model->indices.last_loc, process, idx);
+	if (!err && is_first)
+		err = table_put(&model->indices.first_loc, process, idx);
+	if (err)
+		model->indices.next_loc.len--;
+	else if (!is_first)
+		*(uint32_t *)vec_at(&model->indices.next_loc, last) = idx;
+	return err;
+}
+
+uint32_t model_first_loc(const struct model *model, uint32_t process)
+{
+	uint32_t first;
+
+	return table_find(&model->indices.first_loc, process, &first) ? first : MODEL_NONE;
+}
+
+uint32_t model_next_loc(const struct model *model, uint32_t loc)
+{
+	return *(uint32_t *)vec_at(&model->indices.next_loc, loc);
+}
+
 uint32_t model_intern_loc(struct model *model, uint32_t process, uint32_t code, uint64_t pc,
 			  bool exact)
 {
@@ -120,7 +169,7 @@ uint32_t model_intern_loc(struct model *model, uint32_t process, uint32_t code, 
 	struct model_loc *loc;
 	uint32_t idx;
 
-	for (; table_find(&model->loc_by_pc, hash, &idx); hash++) {
+	for (; table_find(&model->indices.loc_by_pc, hash, &idx); hash++) {
 		loc = model_loc(model, idx);
 		if (loc->pc == pc && loc->process == process && loc->code == code &&
 		    loc->exact == exact)
@@ -131,10 +180,12 @@ uint32_t model_intern_loc(struct model *model, uint32_t process, uint32_t code, 
 	if (!loc)
 		return MODEL_NONE;
 	*loc = (struct model_loc){ .pc = pc, .process = process, .code = code, .exact = exact };
-	if (table_put(&model->loc_by_pc, hash, idx)) {
+	if (chain_loc(model, process, idx)) {
 		model->locs.len--;
 		return MODEL_NONE;
 	}
+	/* Without it, the same pc only is another loc when it comes again. */
+	table_put(&model->indices.loc_by_pc, hash, idx);
 	return idx;
 }
 
@@ -203,7 +254,7 @@ int model_set_loc_frames(struct model *model, uint32_t loc_idx, const struct mod
 	loc->frame_cnt = cnt;
 	/* To share them is a saving only. */
 	if (loc->code)
-		table_put(&model->loc_by_code, code_key(loc), loc_idx);
+		table_put(&model->indices.loc_by_code, code_key(loc), loc_idx);
 	return 0;
 }
 
@@ -213,7 +264,7 @@ bool model_share_frames(struct model *model, uint32_t loc_idx)
 	const struct model_loc *other;
 	uint32_t idx;
 
-	if (!loc->code || !table_find(&model->loc_by_code, code_key(loc), &idx))
+	if (!loc->code || !table_find(&model->indices.loc_by_code, code_key(loc), &idx))
 		return false;
 	other = model_loc(model, idx);
 	if (other->pc != loc->pc || other->code != loc->code || other->exact != loc->exact)
@@ -349,9 +400,7 @@ int model_sort(struct model *model)
 	if (model->mappings.len)
 		qsort(model->mappings.data, model->mappings.len, sizeof(struct model_mapping),
 		      compare_mappings);
-	/* The index by pc holds process numbers; it is not used after building. */
-	table_release(&model->loc_by_pc);
-	table_release(&model->loc_by_code);
+	release_indices(&model->indices);
 	for (uint32_t i = 0; i < model->locs.len; i++)
 		model_loc(model, i)->code = 0;
 	for (uint32_t i = 0; i < model->processes.len; i++)

@@ -244,6 +244,16 @@ struct model_process {
 	bool from_birth; /* it was watched from its birth on */
 };
 
+/* How a model is looked up in while it is built. They hold numbers of processes, which model_sort
+ * changes. */
+struct model_indices {
+	struct table process_by_tgid; /* the first one of that id */
+	struct table loc_by_pc;
+	struct table loc_by_code;	  /* one with frames, of all processes */
+	struct table first_loc, last_loc; /* by process */
+	struct vec next_loc;		  /* uint32_t, by loc: see model_next_loc */
+};
+
 struct model {
 	struct strpool strings;
 	struct vec processes;	  /* struct model_process */
@@ -258,9 +268,8 @@ struct model {
 	struct vec cohorts;	  /* struct model_cohort */
 	struct vec cohort_points; /* uint32_t: how many are alive, .point_cnt for each cohort */
 	struct vec limits;	  /* struct model_limit */
-	struct vec mappings;	/* struct model_mapping; after model_sort by process and address */
-	struct table loc_by_pc; /* only while building */
-	struct table loc_by_code; /* likewise: one with frames, of all processes */
+	struct vec mappings; /* struct model_mapping; after model_sort by process and address */
+	struct model_indices indices; /* only while building */
 	struct table stack_by_hash;
 	uint64_t losses[LOSS_CNT];
 	uint64_t wall_ns;   /* CLOCK_REALTIME of the snapshot, or of the window's start */
@@ -284,7 +293,7 @@ void model_release(struct model *model);
 /* Returns the new process's index, or MODEL_NONE (maximum reached, no memory). */
 uint32_t model_add_process(struct model *model, uint32_t tgid, uint64_t start_ns);
 
-/* Returns the index of the process with @tgid, or MODEL_NONE. */
+/* Returns the index of the first process with @tgid, or MODEL_NONE. Only before model_sort. */
 uint32_t model_find_process(const struct model *model, uint32_t tgid);
 
 /* Returns a new thread, zeroed but for its indices, or NULL; valid until the next one is added. */
@@ -308,6 +317,11 @@ uint32_t model_intern_loc(struct model *model, uint32_t process, uint32_t code, 
  * MODEL_NONE (maximum reached: counted). */
 uint32_t model_intern_stack(struct model *model, const uint32_t *locs, uint32_t loc_cnt,
 			    enum stack_quality quality, enum stack_end end, uint16_t guessed_idx);
+
+/* Return the index of the first loc of @process, and of the one after @loc of the same process, in
+ * the order in which they came; MODEL_NONE when there is none. Only before model_sort. */
+uint32_t model_first_loc(const struct model *model, uint32_t process);
+uint32_t model_next_loc(const struct model *model, uint32_t loc);
 
 /* Gives @loc its @cnt frames, inlined ones first. Returns 0, -E2BIG or -ENOMEM. */
 int model_set_loc_frames(struct model *model, uint32_t loc, const struct model_frame *frames,

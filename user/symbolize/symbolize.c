@@ -255,11 +255,10 @@ static int symbolize_loc(struct symbolizer *symbolizer, struct model *model, uin
 	return set_frames(model, loc_idx, frames, cnt);
 }
 
-/* Whether @loc is one of @process without frames, of code that @symbolizer has. */
-static bool is_nameless(const struct symbolizer *symbolizer, const struct model_loc *loc,
-			uint32_t process)
+/* Whether @loc, of its process, has no frames, and is of code that @symbolizer has. */
+static bool is_nameless(const struct symbolizer *symbolizer, const struct model_loc *loc)
 {
-	return loc->process == process && !loc->frame_cnt &&
+	return !loc->frame_cnt &&
 	       (!loc->code || loc->code == maps_code(symbolizer->maps, model_loc_addr(loc)));
 }
 
@@ -273,9 +272,9 @@ int symbolizer_run(struct symbolizer *symbolizer, struct model *model, uint32_t 
 {
 	int err = 0;
 
-	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
-		if (is_nameless(symbolizer, model_loc(model, i), process) &&
-		    !model_share_frames(model, i))
+	for (uint32_t i = model_first_loc(model, process); i != MODEL_NONE && !err;
+	     i = model_next_loc(model, i)) {
+		if (is_nameless(symbolizer, model_loc(model, i)) && !model_share_frames(model, i))
 			err = symbolize_loc(symbolizer, model, i);
 	}
 	symbolizer_count_losses(symbolizer, model);
@@ -309,11 +308,11 @@ int symbolize_by_map(const struct symbolizer *symbolizer, const struct maps *map
 	int err = 0;
 
 	table_init(&files, 1u << 16);
-	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
+	for (uint32_t i = model_first_loc(model, process); i != MODEL_NONE && !err;
+	     i = model_next_loc(model, i)) {
 		const struct model_loc *loc = model_loc(model, i);
 
-		if (loc->process == process && !loc->frame_cnt &&
-		    !(symbolizer && is_nameless(symbolizer, loc, process)))
+		if (!loc->frame_cnt && !(symbolizer && is_nameless(symbolizer, loc)))
 			err = name_by_map(maps, model, i, &files);
 	}
 	table_release(&files);
@@ -324,14 +323,15 @@ int symbolize_rest(struct symbolizer *symbolizer, struct model *model, uint32_t 
 {
 	int err = 0;
 
-	for (uint32_t i = 0; i < model->locs.len && !err; i++) {
+	for (uint32_t i = model_first_loc(model, process); i != MODEL_NONE && !err;
+	     i = model_next_loc(model, i)) {
 		const struct model_loc *loc = model_loc(model, i);
 		struct model_frame frame = { .module_off = loc->pc };
 		const struct module *module = NULL;
 
-		if (loc->process != process || loc->frame_cnt)
+		if (loc->frame_cnt)
 			continue;
-		if (symbolizer && is_nameless(symbolizer, loc, process))
+		if (symbolizer && is_nameless(symbolizer, loc))
 			module = modules_find(symbolizer->modules, model_loc_addr(loc));
 		if (module) {
 			frame.module_off -=
