@@ -59,7 +59,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 
 	if (!tgid || !tid)
 		return 0; /* not in our namespace */
-	if (!cfg_all && !bpf_map_lookup_elem(&targets, &tgid))
+	if (!look_at_all && !bpf_map_lookup_elem(&targets, &tgid))
 		return 0; /* not a target */
 	caught = bpf_map_lookup_elem(&sampled, &tid);
 	if (!BPF_CORE_READ(task, mm) || (caught && *caught == window))

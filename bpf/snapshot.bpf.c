@@ -86,7 +86,7 @@ int on_task(struct bpf_iter__task *ctx)
 	tid = task_tid(task);
 	if (!tgid || !tid)
 		return 0; /* not in our namespace, or no longer */
-	if (!cfg_all && !bpf_map_lookup_elem(&targets, &tgid))
+	if (!look_at_all && !bpf_map_lookup_elem(&targets, &tgid))
 		return 0; /* not a target */
 
 	scratch = bpf_map_lookup_elem(&snap_scratch, &zero);

@@ -20,9 +20,6 @@
 
 #define compiler_barrier() asm volatile("" ::: "memory")
 
-/* Whether programs look at every process, or at those in .targets only. */
-const volatile bool cfg_all __weak = false;
-
 /* targets: tgid in loiter's own PID namespace -> 1. Written by user space, read by all programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -31,6 +28,10 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } targets SEC(".maps") __weak;
+
+/* Whether threads of every process are looked at, or of those in .targets only. Written by user
+ * space. */
+bool look_at_all __weak = false;
 
 /* The PID namespace that loiter lives in, and its depth. Written by on_task, which loiter always
  * runs before on_sample, where the current task is another. */

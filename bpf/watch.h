@@ -29,6 +29,9 @@ __u64 code_epoch = 0;
  * once too often. */
 __u64 code_changed_at[WIRE_CHANGE_SLOTS] = {};
 
+/* Whether every process is watched. */
+const volatile bool cfg_all = false;
+
 /* By a part of the tgid: 0 when none that shares it is, or ever was, watched. With cfg_all every
  * tgid is, but for 0 and loiter's own.
  *

@@ -229,10 +229,12 @@ def test_stopped_births() -> None:
           sleeps)
 
 
-def report_late(mode: str, name: str, *args: object) -> Optional[Report]:
-    """Records threads that are born, and block for ever, while nobody can learn where."""
+def report_late(mode: str, name: str, *args: object, every: bool = False) -> Optional[Report]:
+    """Records threads that are born, and block for ever, while nobody can learn where: their
+    process, or @every one."""
     with workload("herd", LATE, mode) as target:
-        with recording("-p", target.pid, "-d", "0", *args) as running:
+        what = ("-a",) if every else ("-p", target.pid)
+        with recording(*what, "-d", "0", *args) as running:
             def born() -> None:
                 os.kill(target.pid, signal.SIGUSR1)
                 target.read_until("born")
@@ -244,9 +246,9 @@ def report_late(mode: str, name: str, *args: object) -> Optional[Report]:
 def test_last_look() -> None:
     """They are looked at as the window ends: many at one place before its stack is known, and all
     of a process whose code has changed."""
-    for mode in ("late", "late-mapped"):
-        name = f"{mode} threads"
-        report = report_late(mode, name, "-t")
+    for mode, every in (("late", False), ("late-mapped", False), ("late-mapped", True)):
+        name = f"{mode} threads{' among all' if every else ''}"
+        report = report_late(mode, name, "-t", every=every)
         if not report:
             continue
         waits = [span for span in spans_of(report, "blocked")

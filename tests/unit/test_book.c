@@ -22,6 +22,7 @@ static struct recording *new_recording(void)
 	vec_init(&snapshot->entries, sizeof(struct entry), EVENTS);
 	table_init(&snapshot->target_by_tgid, EVENTS);
 	vec_init(&recording->runs, sizeof(struct living_run), EVENTS);
+	vec_init(&recording->run_of_entry, sizeof(uint32_t), EVENTS);
 	book_init(&recording->book, snapshot, &recording->spaces);
 	return recording;
 }
@@ -34,6 +35,7 @@ static void release_recording(struct recording *recording)
 	vec_release(&recording->snapshot.entries);
 	table_release(&recording->snapshot.target_by_tgid);
 	vec_release(&recording->runs);
+	vec_release(&recording->run_of_entry);
 	book_release(&recording->book);
 	test_free(recording);
 }
@@ -241,13 +243,83 @@ static void test_open_stack(void **state)
 	release_recording(recording);
 }
 
+/* A look after the window is refused wherever it can be at another block than the run's. */
+static void test_last_look(void **state)
+{
+	const struct wire_task task = { .tgid = (uint32_t)getpid(), .tid = (uint32_t)getpid() };
+	struct walk whole = { .pc_cnt = 2, .end = STACK_END_ROOT, .quality = STACK_COMPLETE };
+	struct walk part = { .pc_cnt = 1, .end = STACK_END_UNREADABLE, .quality = STACK_TRUNCATED };
+	const struct wire_run run = { .state = WIRE_RUN_BLOCKED,
+				      .stack_id = 5,
+				      .start_ns = 10,
+				      .since_ns = 2000,
+				      .syscall_nr = 202 };
+	struct recording *recording = new_recording();
+	struct snapshot late = { .sched_clock_offset_ns = 900 };
+	struct target *target = target_new(&task);
+	struct wire_run other = run;
+	struct entry seen, changed;
+
+	(void)state;
+	assert_non_null(target);
+	recording->book.end_ns = 4000;
+	vec_init(&late.targets, sizeof(struct target *), 1);
+	assert_int_equal(vec_append(&late.targets, &target, 1), 0);
+	stackset_init(&late.stacks);
+	seen = (struct entry){ .state = ENTRY_STABLE,
+			       .generation = target->generation,
+			       .stack = stackset_add(&late.stacks, 0, &whole),
+			       .flags = WIRE_IN_SYSCALL,
+			       .start_ns = 10,
+			       .last_ran_ns = 1100,
+			       .syscall_nr = 202 };
+	assert_true(recording_shows_block(recording, &late, &seen, &run));
+
+	changed = seen;
+	changed.last_ran_ns = 3101; /* after the window's end */
+	assert_false(recording_shows_block(recording, &late, &changed, &run));
+	changed = seen;
+	changed.start_ns = 11; /* another thread of that id */
+	assert_false(recording_shows_block(recording, &late, &changed, &run));
+	changed = seen;
+	changed.state = ENTRY_SAMPLED;
+	assert_false(recording_shows_block(recording, &late, &changed, &run));
+	changed = seen;
+	changed.generation++; /* its process has other code since */
+	assert_false(recording_shows_block(recording, &late, &changed, &run));
+	changed = seen;
+	changed.syscall_nr = 0;
+	assert_false(recording_shows_block(recording, &late, &changed, &run));
+	changed.flags = 0;
+	assert_false(recording_shows_block(recording, &late, &changed, &run));
+	other.syscall_nr = WIRE_SYSCALL_STOPPED; /* in whatever call */
+	assert_true(recording_shows_block(recording, &late, &changed, &other));
+	changed = seen;
+	changed.stack = STACKSET_NONE;
+	assert_false(recording_shows_block(recording, &late, &changed, &run));
+
+	/* A part is better than nothing, not than another part. */
+	changed.stack = stackset_add(&late.stacks, 0, &part);
+	assert_true(recording_shows_block(recording, &late, &changed, &run));
+	book_add_stack(&recording->book, 5, 1, &part);
+	assert_false(recording_shows_block(recording, &late, &changed, &run));
+	assert_true(recording_shows_block(recording, &late, &seen, &run));
+
+	late.losses[LOSS_AGES_UNCALIBRATED] = 1;
+	assert_false(recording_shows_block(recording, &late, &seen, &run));
+	stackset_release(&late.stacks);
+	vec_release(&late.targets);
+	target_free(target);
+	release_recording(recording);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ticks),	   cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_model),	   cmocka_unit_test(test_every_thread_is_indexed),
 		cmocka_unit_test(test_threads),	   cmocka_unit_test(test_processes),
-		cmocka_unit_test(test_open_stack),
+		cmocka_unit_test(test_open_stack), cmocka_unit_test(test_last_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,8 +42,8 @@ typedef int capture_visit(void *arg, const struct wire_record *record);
 struct capture *capture_new(const struct capture_options *options, struct err *err);
 void capture_free(struct capture *capture);
 
-/* Looks at the @tgid_cnt processes @tgids, at least one, in place of those before, of which there
- * were some. Returns 0 or -errno with @err set. */
+/* Looks at the @tgid_cnt processes @tgids, at least one, in place of those before. Returns 0 or
+ * -errno with @err set. */
 int capture_retarget(struct capture *capture, const pid_t *tgids, uint32_t tgid_cnt,
 		     struct err *err);
 

@@ -88,7 +88,7 @@ enum clock_load {
 static void choose_parts(struct loiter_bpf *skel, const struct capture_options *options,
 			 enum clock_load clock)
 {
-	skel->rodata->cfg_all = !options->tgid_cnt;
+	skel->bss->look_at_all = !options->tgid_cnt;
 	skel->rodata->cfg_kstacks = options->kstacks;
 	if (clock == CLOCK_PREALLOCATED)
 		bpf_map__set_map_flags(skel->maps.targets, 0);
@@ -233,6 +233,7 @@ int capture_retarget(struct capture *capture, const pid_t *tgids, uint32_t tgid_
 	tasks = attach_iterator(capture, tgid_cnt == 1 ? tgids[0] : 0);
 	if (!tasks)
 		return libbpf_log_error(err, -errno, "attach the task iterator");
+	capture->skel->bss->look_at_all = false;
 	bpf_link__destroy(capture->tasks);
 	capture->tasks = tasks;
 	return 0;

@@ -32,12 +32,11 @@ static int leave_out(struct model *model, uint64_t cnt)
 	return 0;
 }
 
-static void change_count(struct table *counts, uint32_t key, int by)
+static uint32_t count_of(const struct table *counts, uint32_t key)
 {
-	uint32_t cnt = 0;
+	uint32_t cnt;
 
-	table_find(counts, key, &cnt);
-	table_put(counts, key, cnt + (uint32_t)by);
+	return table_find(counts, key, &cnt) ? cnt : 0;
 }
 
 static uint64_t order_key(uint32_t tgid, uint32_t i)
@@ -45,21 +44,20 @@ static uint64_t order_key(uint32_t tgid, uint32_t i)
 	return (uint64_t)tgid << 32 | i;
 }
 
-/* Notes that process @tgid has a stack in address space @space. */
+/* Notes that process @tgid has a stack in address space @space. Where memory runs out, what is
+ * there is named by address. */
 static void note_use(struct book *book, uint32_t tgid, uint32_t space)
 {
 	const struct book_use use = { .tgid = tgid, .space = space };
 	uint64_t key = (uint64_t)tgid << 32 | space;
-	uint32_t known, cnt = 0;
+	uint32_t known, idx = book->uses.len, cnt = count_of(&book->use_cnt, tgid);
 
 	if (table_find(&book->use_by_key, key, &known) || vec_append(&book->uses, &use, 1))
 		return;
-	table_find(&book->use_cnt, tgid, &cnt);
-	if (table_put(&book->use_by_key, key, book->uses.len - 1) ||
-	    table_put(&book->use_by_order, order_key(tgid, cnt), book->uses.len - 1))
-		return; /* its code is named by address */
-	change_count(&book->use_cnt, tgid, 1);
-	change_count(&book->open_use_cnt, space, 1);
+	if (!table_put(&book->use_by_key, key, idx) &&
+	    !table_put(&book->open_use_cnt, space, count_of(&book->open_use_cnt, space) + 1) &&
+	    !table_put(&book->use_cnt, tgid, cnt + 1))
+		table_put(&book->use_by_order, order_key(tgid, cnt), idx);
 }
 
 uint32_t book_stack_to_model(struct book *book, uint32_t idx, struct model *model, uint32_t process)
@@ -92,14 +90,14 @@ void book_close_space(void *arg, uint32_t tgid, uint32_t i)
 {
 	struct book *book = arg;
 	struct book_use *over = find_use(book, tgid, i);
-	uint32_t open_cnt = 0;
+	uint32_t open_cnt;
 
 	if (!over || over->is_over)
 		return;
 	over->is_over = true;
-	change_count(&book->open_use_cnt, over->space, -1);
-	table_find(&book->open_use_cnt, over->space, &open_cnt);
-	if (!open_cnt)
+	open_cnt = count_of(&book->open_use_cnt, over->space); /* this one is in it */
+	table_put(&book->open_use_cnt, over->space, open_cnt - 1);
+	if (open_cnt == 1)
 		target_close_files(spaces_target(book->spaces, over->space));
 }
 

@@ -8,8 +8,8 @@
 
 #include "proc/process.h"
 
-/* The clocks of the scheduler and of the programs are set against each other to a few us, or to
- * some ms where that failed. A block of so long holds for half of its time at least. */
+/* The clocks of the scheduler and of the programs are set against each other to some us. Of a block
+ * of so long it is safe to tell whether its thread ran before it or after it. */
 #define AGE_MIN_NS (20 * 1000 * 1000ULL)
 
 static bool lacks_stack(const struct book *book, const struct living_run *living)
@@ -18,7 +18,9 @@ static bool lacks_stack(const struct book *book, const struct living_run *living
 	const struct model_stack *stack;
 	uint32_t idx;
 
-	if (run->state != WIRE_RUN_BLOCKED || run->since_ns + AGE_MIN_NS > book->end_ns)
+	/* Of a thread without user code the system call is not known either. */
+	if (run->state != WIRE_RUN_BLOCKED || run->syscall_nr == WIRE_SYSCALL_UNKNOWN ||
+	    run->since_ns + AGE_MIN_NS > book->end_ns)
 		return false;
 	if (!table_find(&book->stack_by_id, run->stack_id, &idx))
 		return true;
@@ -47,16 +49,20 @@ static int find_lacking(const struct recording *recording, struct vec *tgids, st
 	return err;
 }
 
-/* Whether @entry, of @late, shows the block that @run is in, as the thread has not run since, and
- * more of it than is known. */
-static bool shows_block(const struct recording *recording, const struct snapshot *late,
-			const struct entry *entry, const struct wire_run *run)
+bool recording_shows_block(const struct recording *recording, const struct snapshot *late,
+			   const struct entry *entry, const struct wire_run *run)
 {
 	const struct book *book = &recording->book;
 	uint64_t last_ran_ns = entry->last_ran_ns + (uint64_t)late->sched_clock_offset_ns;
+	int32_t syscall_nr =
+		entry->flags & WIRE_IN_SYSCALL ? (int32_t)entry->syscall_nr : WIRE_SYSCALL_NONE;
 	const struct model_stack *stack;
 	uint32_t known;
 
+	if (run->syscall_nr != syscall_nr && run->syscall_nr != WIRE_SYSCALL_STOPPED)
+		return false;
+	if (late->losses[LOSS_AGES_UNCALIBRATED])
+		return false; /* nothing tells whether the thread ran */
 	if (entry->start_ns != run->start_ns || entry->state != ENTRY_STABLE ||
 	    entry->stack == STACKSET_NONE || !entry_is_settled(late, entry) ||
 	    last_ran_ns > run->since_ns + (book->end_ns - run->since_ns) / 2)
@@ -66,7 +72,8 @@ static bool shows_block(const struct recording *recording, const struct snapshot
 	       !table_find(&book->stack_by_id, run->stack_id, &known);
 }
 
-/* Returns the number of the address space of the snapshot's target @idx, 0 when it is not known. */
+/* Returns the number of the address space by which the stacks of @late's target @idx were walked, 0
+ * when it has none: the process has other code again. */
 static uint32_t space_of(struct recording *recording, const struct snapshot *late, uint32_t idx,
 			 struct table *known)
 {
@@ -75,7 +82,9 @@ static uint32_t space_of(struct recording *recording, const struct snapshot *lat
 
 	if (table_find(known, idx, &number))
 		return number;
-	number = spaces_number(&recording->spaces, target->tgid, target->exec_pages);
+	number = spaces_find(&recording->spaces, &target->maps);
+	if (!number && spaces_number(&recording->spaces, target->tgid, target->exec_pages))
+		number = spaces_find(&recording->spaces, &target->maps);
 	table_put(known, idx, number);
 	return number;
 }
@@ -96,7 +105,7 @@ static int keep_stacks(struct recording *recording, const struct snapshot *late,
 		if (!table_find(lacking, entry->tid, &idx))
 			continue;
 		living = vec_at(&recording->runs, idx);
-		if (!shows_block(recording, late, entry, &living->run))
+		if (!recording_shows_block(recording, late, entry, &living->run))
 			continue;
 		space = space_of(recording, late, entry->target, &spaces);
 		if (space)

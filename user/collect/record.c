@@ -46,11 +46,13 @@ static int record(struct recording *recording, struct err *err)
 	if (!code)
 		code = recorder_read_runs(recording->recorder, keep_run, recording);
 	if (!code)
+		code = recording_settle(recording);
+	if (!code)
 		code = recording_look_last(recording);
 	if (!code && recording->options->futexes)
 		code = futexes_read(&recording->futexes, recording->recorder);
 	if (!code)
-		code = recording_settle(recording);
+		code = recording_book_runs(recording);
 	if (!code)
 		code = recorder_read_spans(recording->recorder, keep_span, recording);
 	recording_add_losses(recording);

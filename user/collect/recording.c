@@ -329,6 +329,7 @@ void recording_free(struct recording *recording)
 	kstacks_release(&recording->kstacks);
 	vec_release(&recording->ended);
 	vec_release(&recording->runs);
+	vec_release(&recording->run_of_entry);
 	table_release(&recording->shown);
 	capture_free(recording->capture);
 	recorder_free(recording->recorder);
@@ -393,6 +394,7 @@ struct recording *recording_new(const struct record_options *options, struct err
 	vec_init(&recording->ended, sizeof(struct wire_exit), EXIT_MAX);
 	table_init(&recording->shown, 1u << 16);
 	vec_init(&recording->runs, sizeof(struct living_run), EXIT_MAX);
+	vec_init(&recording->run_of_entry, sizeof(uint32_t), MODEL_THREAD_MAX);
 	if (options->kernel && !options->births_only) {
 		kstacks_read_symbols(&recording->kstacks);
 		recording->book.kstacks = &recording->kstacks;

@@ -27,6 +27,9 @@ struct recording {
 	struct futexes futexes;
 	struct vec ended; /* struct wire_exit */
 	struct vec runs;  /* struct living_run */
+	/* uint32_t: by entry of the snapshot, the index of its run in .ended and .runs, in this
+	 * order; UINT32_MAX: it has none. Once settled. */
+	struct vec run_of_entry;
 	struct walk walk;
 	capture_visit *visit; /* takes in what comes: recording_on_event, or who goes before it */
 	void *visit_arg;
@@ -73,8 +76,16 @@ int recording_target(struct recording *recording, uint32_t tgid, uint64_t start_
  * programs have stopped and what they told is read, into .runs too. Returns 0 or -ENOMEM. */
 int recording_look_last(struct recording *recording);
 
-/* Makes the snapshot's entries complete, one for each thread that lived in the window, and books
- * what is in no sum of the kernel's. Returns 0 or -errno. */
+/* For recording_look_last: whether @entry of @late, a snapshot taken after the window, shows the
+ * block that @run is in, since the thread has not run, and more of its stack than is known. */
+bool recording_shows_block(const struct recording *recording, const struct snapshot *late,
+			   const struct entry *entry, const struct wire_run *run);
+
+/* Makes the snapshot's entries complete, one for each thread that lived in the window: at once when
+ * .runs is read, since it reads of those that live what they are. Returns 0 or -errno. */
 int recording_settle(struct recording *recording);
+
+/* Books what is in no sum of the kernel's, once settled. Returns 0 or -errno. */
+int recording_book_runs(struct recording *recording);
 
 #endif

@@ -91,8 +91,8 @@ static int add_born(struct recording *recording, uint32_t tid, const struct wire
 }
 
 struct settling {
-	struct table run_by_key; /* of thread and entry -> index of its run, of .ended and .runs */
-	struct table known;	 /* threads -> index of their entry */
+	struct table run_by_entry; /* -> index of its run, of .ended and .runs */
+	struct table known;	   /* threads -> index of their entry */
 };
 
 /* Gives run @i of those that have ended or live, in this order, its entry. */
@@ -112,26 +112,38 @@ static int settle_run(struct recording *recording, struct settling *settling, ui
 		idx = snapshot->entries.len - 1;
 	}
 	if (!err)
-		err = table_put(&settling->run_by_key, hash_mix(key, idx), i);
+		err = table_put(&settling->run_by_entry, idx, i);
 	return err ? err : table_put(&settling->known, key, idx);
+}
+
+static int note_runs(struct recording *recording, const struct table *run_by_entry)
+{
+	int err = 0;
+
+	vec_clear(&recording->run_of_entry);
+	for (uint32_t i = 0; i < recording->snapshot.entries.len && !err; i++) {
+		uint32_t run = UINT32_MAX;
+
+		table_find(run_by_entry, i, &run);
+		err = vec_append(&recording->run_of_entry, &run, 1);
+	}
+	return err;
 }
 
 int recording_settle(struct recording *recording)
 {
 	struct snapshot *snapshot = &recording->snapshot;
-	uint32_t ended_cnt = recording->ended.len;
 	struct settling settling;
-	uint32_t idx;
 	int err = 0;
 
-	table_init(&settling.run_by_key, MODEL_THREAD_MAX);
+	table_init(&settling.run_by_entry, MODEL_THREAD_MAX);
 	table_init(&settling.known, MODEL_THREAD_MAX);
 	for (uint32_t i = 0; i < snapshot->entries.len && !err; i++) {
 		const struct entry *entry = vec_at(&snapshot->entries, i);
 
 		err = table_put(&settling.known, run_key(entry->tid, entry->start_ns), i);
 	}
-	for (uint32_t i = 0; i < ended_cnt + recording->runs.len && !err; i++) {
+	for (uint32_t i = 0; i < recording->ended.len + recording->runs.len && !err; i++) {
 		err = settle_run(recording, &settling, i);
 		/* Beyond a maximum it is only counted. */
 		snapshot->losses[LOSS_THREADS_OVER_MAX] += err == -E2BIG;
@@ -140,24 +152,39 @@ int recording_settle(struct recording *recording)
 	}
 	if (!err)
 		err = book_index_entries(&recording->book);
-	for (uint32_t i = 0; i < snapshot->entries.len && !err; i++) {
-		const struct entry *entry = vec_at(&snapshot->entries, i);
-		const struct wire_run *run = NULL;
-		bool has_ended = false;
+	if (!err)
+		err = note_runs(recording, &settling.run_by_entry);
+	table_release(&settling.run_by_entry);
+	table_release(&settling.known);
+	return err;
+}
 
-		if (table_find(&settling.run_by_key,
-			       hash_mix(run_key(entry->tid, entry->start_ns), i), &idx)) {
-			has_ended = idx < ended_cnt;
-			run = has_ended ? &((struct wire_exit *)vec_at(&recording->ended, idx))->run
-					: &((struct living_run *)vec_at(&recording->runs,
-									idx - ended_cnt))
-						   ->run;
-		}
+/* Returns the run of entry @i, NULL when it has none; and whether the thread has ended. */
+static const struct wire_run *run_of_entry(const struct recording *recording, uint32_t i,
+					   bool *ret_ended)
+{
+	uint32_t idx = *(uint32_t *)vec_at(&recording->run_of_entry, i);
+	uint32_t ended_cnt = recording->ended.len;
+
+	*ret_ended = idx < ended_cnt;
+	if (idx == UINT32_MAX)
+		return NULL;
+	if (*ret_ended)
+		return &((struct wire_exit *)vec_at(&recording->ended, idx))->run;
+	return &((struct living_run *)vec_at(&recording->runs, idx - ended_cnt))->run;
+}
+
+int recording_book_runs(struct recording *recording)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < recording->run_of_entry.len && !err; i++) {
+		bool has_ended;
+		const struct wire_run *run = run_of_entry(recording, i, &has_ended);
+
 		err = book_add_run(&recording->book, i, run, has_ended);
 		if (!err && recording->options->futexes && !has_ended)
 			err = futexes_add_untouched(&recording->futexes, i);
 	}
-	table_release(&settling.run_by_key);
-	table_release(&settling.known);
 	return err;
 }

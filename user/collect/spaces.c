@@ -142,6 +142,16 @@ forget:
 	return 0;
 }
 
+uint32_t spaces_find(const struct spaces *spaces, const struct maps *maps)
+{
+	uint32_t idx;
+
+	return table_find(&spaces->by_signature, maps_signature(maps), &idx) &&
+			       *(struct target **)vec_at(&spaces->list, idx)
+		       ? idx + 1
+		       : 0;
+}
+
 void spaces_drop(struct spaces *spaces, uint32_t number)
 {
 	struct target **target = vec_at(&spaces->list, number - 1);

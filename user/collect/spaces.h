@@ -40,6 +40,9 @@ void spaces_release(struct spaces *spaces);
  * which is counted. */
 uint32_t spaces_number(struct spaces *spaces, uint32_t tgid, uint64_t exec_pages);
 
+/* Returns the number of the address space whose code is as @maps has it, 0 when there is none. */
+uint32_t spaces_find(const struct spaces *spaces, const struct maps *maps);
+
 /* Gives back what is read of address space @number, which no living process has. When one has it
  * again, it is read again. */
 void spaces_drop(struct spaces *spaces, uint32_t number);

@@ -140,13 +140,18 @@ static int chain_loc(struct model *model, uint32_t process, uint32_t idx)
 
 	if (err)
 		return err;
-	err = table_put(&model->indices.last_loc, process, idx);
-	if (!err && is_first)
+	if (is_first)
 		err = table_put(&model->indices.first_loc, process, idx);
-	if (err)
-		model->indices.next_loc.len--;
-	else if (!is_first)
-		*(uint32_t *)vec_at(&model->indices.next_loc, last) = idx;
+	if (!err)
+		err = table_put(&model->indices.last_loc, process, idx);
+	if (!err) {
+		if (!is_first)
+			*(uint32_t *)vec_at(&model->indices.next_loc, last) = idx;
+		return 0;
+	}
+	if (is_first)
+		table_remove(&model->indices.first_loc, process);
+	model->indices.next_loc.len--;
 	return err;
 }
 
