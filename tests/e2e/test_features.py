@@ -6,7 +6,8 @@ works is for the other tests, which ask less where loiter says that something is
 import re
 
 import lib
-from lib import REPO, attempt, check, finish, has_preempt_rt, kernel_version, need_loiter, note
+from lib import (REPO, attempt, check, finish, has_preempt_rt, kernel_version, need_loiter, note,
+                 skip)
 
 ROW = re.compile(r"^\| ([^|]+) \| [^|]+ \| (\d+)\.(\d+) \|", re.M)
 FOUND = re.compile(r"^(ok|missing|MISSING) +(.{27}) for ", re.M)
@@ -25,8 +26,10 @@ def test_features() -> None:
             check(f"{name}: but with PREEMPT_RT", found.get(name) != has_preempt_rt(), said)
         elif due:
             check(f"{name}: of {major}.{minor}", found.get(name), said)
+        elif found.get(name):
+            note(f"{name}: of {major}.{minor}, here too")
         else:
-            note(f"{name}: of {major}.{minor}, {'here too' if found.get(name) else 'not here'}")
+            skip(name, f"this kernel is older than {major}.{minor}, which it is of")
 
 
 def main() -> None:
