@@ -30,7 +30,7 @@ LATE = 30          # as TIMEOUTS of locks.c
 UNCOUNTED_MAX = 100  # calls in a slice of the CPU, which a kernel misses without a word
 TRIES = 5  # until it misses none
 # What the words of futexes.c are for that not every kernel has.
-CALLS = {"any_word": "futex_waitv, which is of 5.16", "any2_word": "futex_waitv, which is of 5.16",
+CALLS = {"any_word": "futex_waitv, which is of 5.16",
          "new_word": "futex_wait and futex_wake, which are of 6.7"}
 VERIFIED = re.compile(r"verified (\d+) stacks, (\d+) wrong")
 
