@@ -29,8 +29,8 @@ struct book {
 	struct stackset stacks;	    /* of the recording */
 	struct vec stack_spaces;    /* uint32_t: the number of each one's address space */
 	struct vec uses;	    /* struct book_use, each once */
-	struct table use_by_key;    /* hash of process and space -> index in .uses */
-	struct table use_by_order;  /* hash of process and how many it has before -> likewise */
+	struct table use_by_key;    /* process and space -> index in .uses */
+	struct table use_by_order;  /* process and how many it has before -> likewise */
 	struct table use_cnt;	    /* process -> of its uses */
 	struct table open_use_cnt;  /* space -> of its uses that are not over */
 	struct table stack_by_id;   /* the kernel's id -> index in .stacks */

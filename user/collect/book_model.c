@@ -39,9 +39,10 @@ static uint32_t count_of(const struct table *counts, uint32_t key)
 	return table_find(counts, key, &cnt) ? cnt : 0;
 }
 
-static uint64_t order_key(uint32_t tgid, uint32_t i)
+/* @number: of an address space, or how many uses the process has before. */
+static uint64_t use_key(uint32_t tgid, uint32_t number)
 {
-	return (uint64_t)tgid << 32 | i;
+	return (uint64_t)tgid << 32 | number;
 }
 
 /* Notes that process @tgid has a stack in address space @space. Where memory runs out, what is
@@ -49,7 +50,7 @@ static uint64_t order_key(uint32_t tgid, uint32_t i)
 static void note_use(struct book *book, uint32_t tgid, uint32_t space)
 {
 	const struct book_use use = { .tgid = tgid, .space = space };
-	uint64_t key = (uint64_t)tgid << 32 | space;
+	uint64_t key = use_key(tgid, space);
 	uint32_t known, idx = book->uses.len, cnt = count_of(&book->use_cnt, tgid);
 
 	if (table_find(&book->use_by_key, key, &known) || vec_append(&book->uses, &use, 1))
@@ -57,7 +58,7 @@ static void note_use(struct book *book, uint32_t tgid, uint32_t space)
 	if (!table_put(&book->use_by_key, key, idx) &&
 	    !table_put(&book->open_use_cnt, space, count_of(&book->open_use_cnt, space) + 1) &&
 	    !table_put(&book->use_cnt, tgid, cnt + 1))
-		table_put(&book->use_by_order, order_key(tgid, cnt), idx);
+		table_put(&book->use_by_order, use_key(tgid, cnt), idx);
 }
 
 uint32_t book_stack_to_model(struct book *book, uint32_t idx, struct model *model, uint32_t process)
@@ -74,8 +75,8 @@ static struct book_use *find_use(const struct book *book, uint32_t tgid, uint32_
 {
 	uint32_t use;
 
-	return table_find(&book->use_by_order, order_key(tgid, i), &use) ? vec_at(&book->uses, use)
-									 : NULL;
+	return table_find(&book->use_by_order, use_key(tgid, i), &use) ? vec_at(&book->uses, use)
+								       : NULL;
 }
 
 struct target *book_space(void *arg, uint32_t tgid, uint32_t i)
